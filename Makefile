@@ -1,0 +1,56 @@
+# Each target sets up what it needs in $(VENV), once: a stamp file there remembers it.
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+# Plain `pip install torch` brings 18 CUDA wheels; this version is a CPU build on the development machines. Elsewhere:
+# make test TORCH="torch --index-url https://download.pytorch.org/whl/cpu", or TORCH= to skip the tests that need it.
+TORCH ?= torch==2.13.0
+
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check install -q
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo    load a pretrained GAN, draw digits, fine-tune it, export it"
+	@echo "make test    run all tests (PYTEST_ARGS='-k losses' for some)"
+	@echo "make lint    ruff"
+	@echo "make clean   remove $(VENV) and what was built"
+
+demo: $(VENV)/.demo
+	$(RUN) -m kerasgan demo
+
+test: $(VENV)/.dev $(if $(TORCH),$(VENV)/.torch)
+	$(RUN) -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.ruff
+	$(RUN) -m ruff check .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
+
+# pip is tested for, and not bin/python: a venv that failed half-way (Debian without python3-venv) has only the latter.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or \
+		sys.exit("kerasgan needs Python >= 3.11 and $(PYTHON) is %d.%d: try make PYTHON=python3.12" % v[:2])'
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.created setup.py
+	@echo "Installing kerasgan and TensorFlow into $(VENV): some minutes, once."
+	@$(PIP) -e '.[metrics,tflite]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.created setup.py
+	@echo "Installing kerasgan, TensorFlow and what the tests need into $(VENV): some minutes, once."
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+$(VENV)/.torch: $(VENV)/.created
+	@$(PIP) $(TORCH)
+	@touch $@
+
+$(VENV)/.ruff: $(VENV)/.created
+	@$(PIP) ruff
+	@touch $@

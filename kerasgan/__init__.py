@@ -1,0 +1,46 @@
+"""A Keras model zoo of generative adversarial networks.
+
+>>> import kerasgan
+>>> model = kerasgan.load("dcgan_mnist")
+>>> model.generate(16, seed=7).shape
+(16, 28, 28, 1)
+
+Importing this package is cheap: a name is fetched from its module, and TensorFlow with it, when it is first used.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+MODULES = {
+    "DCGAN": "models.dcgan",
+    "load": "zoo",
+    "list_models": "zoo",
+    "info": "zoo",
+    "verify": "zoo",
+    "callbacks": "callbacks",
+    "data": "data",
+    "export": "export",
+    "images": "images",
+    "losses": "losses",
+    "metrics": "metrics",
+    "models": "models",
+    "penalties": "penalties",
+    "plotting": "plotting",
+    "zoo": "zoo",
+}
+
+
+def __getattr__(name):
+    if name not in MODULES:
+        import difflib
+
+        nearest = difflib.get_close_matches(name, MODULES, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"it has {', '.join(sorted(MODULES))}."
+        raise AttributeError(f"kerasgan has no attribute {name}; {hint}")
+    module = importlib.import_module(f"kerasgan.{MODULES[name]}")
+    return globals().setdefault(name, module if MODULES[name] == name else getattr(module, name))
+
+
+def __dir__():
+    return sorted([*MODULES, "__version__"])

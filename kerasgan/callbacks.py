@@ -1,0 +1,112 @@
+"""What watches a training: it stops on NaN, and draws samples."""
+
+import pathlib
+
+import keras
+import numpy as np
+
+from kerasgan import images, plotting
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Stop when a loss is no longer finite, name the step, and put the last good weights back; `fit` always adds it.
+
+    Args:
+        every: steps between the copies of the weights that are kept to go back to.
+
+    Raises:
+        FloatingPointError: from `fit`, with the step, the loss and what to try.
+    """
+
+    def __init__(self, every=200):
+        super().__init__()
+        self.every = every
+
+    def on_train_begin(self, logs=None):
+        """Keep the weights as they come."""
+        self.seen, self.good = 0, None
+        self.keep()
+
+    def keep(self):
+        """Copy all variables, if they are finite."""
+        values = [keras.ops.convert_to_numpy(v) for v in self.model.state]
+        if all(np.isfinite(v).all() for v in values if v.dtype.kind == "f"):
+            self.good = (int(self.model.step), [v.copy() for v in values])
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Look at the losses of the step."""
+        for name, value in (logs or {}).items():
+            if name.endswith("_loss") and not np.isfinite(keras.ops.convert_to_numpy(value)).all():
+                raise FloatingPointError(self.undone(name, value))
+        self.seen += 1
+        if self.seen % self.every == 0:
+            self.keep()
+
+    def undone(self, name, value):
+        """Put the last good weights back, and say what happened."""
+        message = (
+            f"{name} became {float(np.ravel(keras.ops.convert_to_numpy(value))[0])} at step {int(self.model.step)}"
+        )
+        if self.good is None:
+            return f"{message}, and the weights were not finite before training: load good ones first."
+        step, values = self.good
+        for variable, kept in zip(self.model.state, values, strict=True):
+            variable.assign(kept)
+        return f"{message}; the weights are those of step {step}, the last good ones. Try a lower learning rate."
+
+
+class SampleGrid(keras.callbacks.Callback):
+    """Draw the same latents after every epoch: `epoch-0001.png`, `epoch-0002.png`, ...
+
+    Args:
+        folder: where the pictures go; made if it does not exist. n: images in the grid. seed: of their latents.
+    """
+
+    def __init__(self, folder, n=64, seed=0):
+        super().__init__()
+        self.folder, self.n, self.seed = pathlib.Path(folder), n, seed
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write the grid, of the average."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        grid = plotting.grid(self.model.generate(self.n, seed=self.seed))
+        images.write(self.folder / f"epoch-{epoch + 1:04d}.png", grid)
+
+
+class Progress(keras.callbacks.Callback):
+    """A progress bar on stderr with the losses and the time left; a line per epoch where stderr is no terminal."""
+
+    def on_train_begin(self, logs=None):
+        """Open the bar."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.console = Console(stderr=True)
+        columns = [TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"), BarColumn(), MofNCompleteColumn()]
+        columns += [TimeRemainingColumn(), TextColumn("{task.fields[losses]}")]
+        self.bar = Progress(*columns, console=self.console, disable=not self.console.is_terminal)
+        steps = self.params["steps"]
+        self.task = self.bar.add_task("", total=steps, epoch=0, epochs=self.params["epochs"], losses="")
+        self.bar.start()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start the bar anew."""
+        self.bar.reset(self.task, total=self.params["steps"], epoch=epoch + 1)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Move the bar."""
+        self.bar.update(self.task, completed=batch + 1, losses=self.words(logs) if self.console.is_terminal else "")
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Leave a line."""
+        self.console.print(f"epoch {epoch + 1}/{self.params['epochs']}: {self.words(logs)}", highlight=False)
+
+    def on_train_end(self, logs=None):
+        """Close the bar."""
+        self.bar.stop()
+
+    @staticmethod
+    def words(logs):
+        """The logs in a line."""
+        values = {name: float(np.mean(keras.ops.convert_to_numpy(value))) for name, value in (logs or {}).items()}
+        return ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in values.items())

@@ -1,0 +1,127 @@
+"""Everything a training needs to go on, as one atomic unit: players, average, both optimizers, random state, step.
+
+A checkpoint is two files, `step-00000400.weights.h5` and `step-00000400.json`; the second holds the first's SHA-256 and
+is renamed into place last, so a checkpoint exists wholly or not at all. HDF5 has no checksum of its own.
+"""
+
+import json
+import pathlib
+import signal
+import threading
+import warnings
+
+import keras
+
+from kerasgan.files import sha256, write_atomically, write_json
+
+
+class Checkpoints:
+    """The checkpoints of one training, in a folder.
+
+    Args:
+        folder: where; made if it does not exist. keep: how many of the newest are kept.
+    """
+
+    def __init__(self, folder, keep=2):
+        self.folder, self.keep = pathlib.Path(folder), keep
+
+    def steps(self):
+        """The steps of the checkpoints that exist, oldest first."""
+        return sorted(int(path.stem.removeprefix("step-")) for path in self.folder.glob("step-*.json"))
+
+    def paths(self, step):
+        """The two files (weights, description) of a checkpoint."""
+        return tuple(self.folder / f"step-{step:08d}{suffix}" for suffix in (".weights.h5", ".json"))
+
+    def save(self, model):
+        """Save the compiled model at its present step; returns the step."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        step = int(model.step)
+        weights, description = self.paths(step)
+        write_atomically(weights, model.save_weights)
+        content = {"step": step, "model": described(model), "sha256": sha256(weights), "keras": keras.__version__}
+        write_json(description, content)
+        for old in self.steps()[: -self.keep]:
+            for path in reversed(self.paths(old)):  # first the description: half a checkpoint is none
+                path.unlink(missing_ok=True)
+        return step
+
+    def restore(self, model):
+        """Bring the compiled model to its newest whole checkpoint; returns the step, or None if there is none at all.
+
+        Raises:
+            ValueError: the checkpoint is of another model. OSError: there are checkpoints, and all are damaged.
+        """
+        damaged = []
+        for step in reversed(self.steps()):
+            weights, description = self.paths(step)
+            try:
+                content = json.loads(description.read_text(encoding="utf-8"))
+                whole = content["sha256"] == sha256(weights)
+            except (OSError, ValueError, KeyError):
+                whole = False
+            if not whole:
+                damaged.append(weights.name)
+                continue
+            if content["model"] != described(model):
+                raise ValueError(
+                    f"{weights} is a checkpoint of another model: {content['model']}, not {described(model)}."
+                )
+            if damaged:
+                warnings.warn(f"Damaged, passed over: {', '.join(damaged)}. Going on from step {step}.", stacklevel=2)
+            model.load_weights(weights)
+            return step
+        if damaged:
+            raise OSError(
+                f"Every checkpoint in {self.folder} is damaged: {', '.join(damaged)}. Start again without --resume."
+            )
+        return None
+
+
+def described(model):
+    """What a checkpoint must agree on with the model it is loaded into."""
+    config = {k: v for k, v in model.get_config().items() if k not in ("name", "trainable", "dtype")}
+    return json.loads(json.dumps({"class": type(model).__name__, "config": config}, default=str))
+
+
+class SaveCheckpoints(keras.callbacks.Callback):
+    """Save a checkpoint every so many steps, at each epoch's end, and when the training is told to stop.
+
+    SIGINT (Ctrl-C) and SIGTERM end the training after the step in progress, saved; a second one ends it at once.
+
+    Args:
+        checkpoints: a `Checkpoints`. every: steps between two.
+    """
+
+    def __init__(self, checkpoints, every=200):
+        super().__init__()
+        self.checkpoints, self.every, self.interrupted, self.handlers = checkpoints, every, None, {}
+
+    def on_train_begin(self, logs=None):
+        """Listen for signals, where Python allows it: in the main thread."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.handlers[number] = signal.signal(number, self.interrupt)
+
+    def interrupt(self, number, frame):
+        """Stop after this step; the next signal acts as it did before."""
+        self.interrupted, self.model.stop_training = number, True
+        self.restore_handlers()
+
+    def restore_handlers(self):
+        """Give the signals back."""
+        while self.handlers:
+            signal.signal(*self.handlers.popitem())
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Save when it is time."""
+        if self.interrupted or int(self.model.step) % self.every == 0:
+            self.checkpoints.save(self.model)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Save the epoch's end."""
+        self.checkpoints.save(self.model)
+
+    def on_train_end(self, logs=None):
+        """Give the signals back."""
+        self.restore_handlers()

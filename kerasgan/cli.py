@@ -1,0 +1,185 @@
+"""The `kerasgan` command. Data goes to stdout, progress and notices to stderr; a user's mistake is one sentence, exit 1."""
+
+import json
+import pathlib
+import sys
+import warnings
+
+import click
+
+from kerasgan import __version__
+
+MISTAKES = (ValueError, TypeError, OSError, FloatingPointError, ImportError)  # what our own checks raise
+
+
+class Commands(click.Group):
+    """A group that answers a mistake with a sentence, and an unknown command with the nearest."""
+
+    def resolve_command(self, context, args):
+        """Name the nearest command if there is none of that name."""
+        from difflib import get_close_matches
+
+        if args and self.get_command(context, args[0]) is None:
+            near = get_close_matches(args[0], self.commands, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint} There are: {', '.join(self.commands)}.")
+        return super().resolve_command(context, args)
+
+    def invoke(self, context):
+        """Run a command."""
+        if context.params.get("debug"):
+            return super().invoke(context)
+        warnings.showwarning = lambda message, *rest, **more: click.echo(f"note: {message}", err=True)
+        try:
+            return super().invoke(context)
+        except MISTAKES as error:
+            click.echo(f"kerasgan: {error}", err=True)
+            context.exit(1)
+        except KeyboardInterrupt:
+            click.echo("kerasgan: stopped.", err=True)
+            context.exit(130)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show a traceback on errors.")
+@click.version_option(__version__)
+def main(debug):
+    """GANs for Keras: trained models to sample, fine-tune, measure and export."""
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+
+def show(value, as_json, text):
+    """Print a value as JSON, or as the text that `text(value)` makes of it."""
+    click.echo(json.dumps(value, indent=2) if as_json else text(value))
+
+
+@main.command("list")
+@click.argument("pattern", default="*")
+@click.option("--family", help="The first part of the name, such as dcgan.")
+@click.option("--kind", help="generator, upscaler or extractor.")
+@as_json
+def list_(pattern, family, kind, as_json):
+    """List the models whose name fits PATTERN (*, ?)."""
+    from kerasgan import zoo
+
+    names = zoo.list_models(pattern, family=family, kind=kind)
+    rows = [{key: zoo.info(name).get(key) for key in ("name", "kind", "title")} for name in names]
+    show(rows, as_json, lambda rows: "\n".join(f"{r['name']:16} {r['kind']:10} {r['title'] or ''}" for r in rows))
+
+
+@main.command()
+@click.argument("name")
+@as_json
+def info(name, as_json):
+    """Show the card of a model."""
+    from kerasgan import cards, zoo
+
+    show(zoo.info(name), as_json, cards.render)
+
+
+@main.command()
+@click.argument("name")
+@click.option("-n", default=64, show_default=True, help="How many images.")
+@click.option("--seed", type=int, help="Image i depends on (seed, i) alone; drawn and told if not given.")
+@click.option(
+    "-o", "--output", default="samples.png", show_default=True, help="A picture (grid), .npz, or a folder with --each."
+)
+@click.option("--each", is_flag=True, help="One picture per image, in the folder OUTPUT.")
+@as_json
+def generate(name, n, seed, output, each, as_json):
+    """Draw images with the model NAME (an entry, a folder, a .keras file)."""
+    from kerasgan import files, images, plotting, zoo
+
+    path = pathlib.Path(output)
+    if each:
+        path.mkdir(parents=True, exist_ok=True)
+    else:
+        files.check_writable(path)
+        images.check_format(path) if path.suffix != ".npz" else None
+    model = zoo.load(name)
+    drawn = model.generate(n, seed=seed)
+    if each:
+        width = len(str(n - 1))
+        for i, image in enumerate(drawn):
+            images.write(path / f"{i:0{width}}.png", image)
+    elif path.suffix == ".npz":
+        import numpy as np
+
+        files.write_atomically(path, lambda temporary: np.savez_compressed(temporary, images=drawn))
+    else:
+        images.write(path, plotting.grid(drawn))
+    value = {"model": name, "images": n, "seed": model.last_seed, "output": str(path)}
+    show(value, as_json, lambda v: f"{v['images']} images of {v['model']}, seed {v['seed']}: {v['output']}")
+
+
+@main.command()
+@click.argument("name")
+@click.option("-o", "--output", help="The folder of the run.  [default: runs/NAME]")
+@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
+@click.option("--data", "source", help="Other training data: a folder of pictures, an .npz, or tfds:NAME:SPLIT.")
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run's folder.")
+@as_json
+def train(name, output, resume, source, epochs, tensorboard, as_json):
+    """Train by the recipe NAME, or by a recipe.toml; Ctrl-C saves, --resume goes on to the same bits."""
+    from kerasgan import training
+    from kerasgan.callbacks import Progress
+
+    run = pathlib.Path(output or pathlib.Path("runs") / pathlib.Path(name).stem)
+    callbacks = [Progress()]
+    if tensorboard:
+        callbacks.append(tensorboard_callback(run / "tensorboard"))
+    try:
+        entry = training.train(name, run, resume=resume, source=source, epochs=epochs, callbacks=callbacks, verbose=0)
+    except training.Interrupted as stop:
+        click.echo(f"kerasgan: {stop}", err=True)
+        sys.exit(130)
+    value = {"name": name, "entry": str(entry)}
+    show(value, as_json, lambda v: f"Trained. Use it: kerasgan.load({v['entry']!r}), or kerasgan generate {v['entry']}")
+
+
+@main.command()
+@click.argument("name")
+@as_json
+def verify(name, as_json):
+    """Make the golden images of NAME again and compare; exit code 1 if they differ."""
+    from kerasgan import zoo
+
+    value = zoo.verify(name)
+    show(value, as_json, lambda v: "{verdict}: {name}, {images} golden images, largest difference {max_difference}, "
+         "{differing} of {pixels} values differ".format(verdict="ok" if v["ok"] else "DIFFERENT", **v))  # fmt: skip
+    sys.exit(0 if value["ok"] else 1)
+
+
+@main.command()
+@click.argument("name")
+@click.option("-o", "--output", required=True, help="A .tflite file, or a folder for a SavedModel.")
+@as_json
+def export(name, output, as_json):
+    """Write the generator of NAME as a SavedModel or .tflite, with a side-car and its measured error."""
+    from kerasgan import zoo
+
+    value = zoo.load(name).export(output)
+    show(value, as_json, lambda v: f"{v['path']}: largest difference to Keras {v['max_difference']:.1e}")
+
+
+@main.command()
+@click.option("-o", "--output", default="kerasgan-demo", show_default=True, help="The folder to write into.")
+def demo(output):
+    """Draw digits, walk between them, fine-tune on other digits, export: everything once, offline."""
+    from kerasgan.demo import run
+
+    run(output, click.echo)
+
+
+def tensorboard_callback(folder):
+    """Keras' TensorBoard callback, or the line that installs it."""
+    import importlib.util
+
+    import keras
+
+    if importlib.util.find_spec("tensorboard") is None:
+        raise ImportError("TensorBoard is not installed: pip install 'kerasgan[tensorboard]'.")
+    return keras.callbacks.TensorBoard(folder)

@@ -1,0 +1,56 @@
+"""Everything once, offline: draw, walk, fine-tune, export. `make demo` and `kerasgan demo` run it."""
+
+import pathlib
+import time
+
+import numpy as np
+
+NAME = "dcgan_mnist"
+
+
+def run(output, say=print):
+    """Load `dcgan_mnist`, draw 64 digits and a walk between latents, fine-tune on scikit-learn's digits, export.
+
+    Args:
+        output: the folder to write into; made if it does not exist. say: what tells a line.
+    """
+    from kerasgan import data, images, plotting, random, zoo
+
+    started = time.monotonic()
+    folder = pathlib.Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = zoo.load(NAME)
+    say(f"Loaded {NAME}: {model.average.count_params():,} parameters draw the digits. Writing into {folder}/")
+
+    images.write(folder / "digits.png", plotting.grid(model.generate(64, seed=7)))
+    say("  digits.png          64 digits; image i depends on (seed, i) alone")
+
+    ends = model.latents_of(11, range(8))
+    strips = [random.interpolate(a, b, 12) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    images.write(folder / "interpolation.png", plotting.grid(model.sample(np.concatenate(strips)), columns=12))
+    say("  interpolation.png   walks from one digit to the next through the latents")
+
+    steps = 40
+    model.fit(data.from_arrays(small_digits(model.image_shape), batch_size=64), steps_per_epoch=steps, verbose=0)
+    images.write(folder / "fine-tuned.png", plotting.grid(model.generate(64, seed=7)))
+    say(f"  fine-tuned.png      the same latents after {steps} steps on scikit-learn's 8x8 digits, resized")
+
+    sidecar = model.export(folder / "generator.tflite", overwrite=True)
+    say(
+        f"  generator.tflite    {sidecar['bytes'] / 1e6:.1f} MB; largest difference to Keras {sidecar['max_difference']:.1e}"
+    )
+    say(f"Done in {time.monotonic() - started:.0f} s. Next: the README, or `kerasgan --help`.")
+
+
+def small_digits(image_shape):
+    """The 1,797 digits that scikit-learn brings, 8x8, as uint8 images of another size."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise ImportError("The demo fine-tunes on scikit-learn's digits: pip install 'kerasgan[metrics]'.") from None
+    from kerasgan.data import resize
+
+    digits = (load_digits().images * (255 / 16)).astype("uint8")[..., None]
+    inner = tuple(side * 5 // 7 for side in image_shape[:2])  # MNIST's digits fill 20 of 28 pixels
+    edges = [(side - small) // 2 for side, small in zip(image_shape, inner, strict=False)]
+    return np.stack([np.pad(resize(digit, inner), [(e, e) for e in edges] + [(0, 0)]) for digit in digits])

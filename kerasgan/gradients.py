@@ -1,0 +1,121 @@
+"""The one room that knows the backend: who descends which loss, gradients with respect to an input, which replica am I.
+
+Everything else is `keras.ops`. JAX is not supported: Keras' JAX trainer hands the model's whole state in and wants it
+back from `train_step`, an adapter that would double this file.
+"""
+
+import keras
+from keras import ops
+
+BACKEND = keras.backend.backend()
+
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+
+    def replica():
+        """The (index, count) of the replica that runs this code; (0, 1) without a strategy."""
+        context = tf.distribute.get_replica_context()
+        return (context.replica_id_in_sync_group, context.num_replicas_in_sync) if context else (0, 1)
+
+    def replicas():
+        """How many replicas the strategy in scope has."""
+        return tf.distribute.get_strategy().num_replicas_in_sync
+
+    def across_workers():
+        """Whether several processes train together."""
+        strategy = tf.distribute.get_strategy()
+        # `_in_multi_worker_mode` is private: a MultiWorkerMirroredStrategy with one worker has no public sign of it, and
+        # without it the logs of a single worker would get a needless axis.
+        several = getattr(strategy.extended, "_in_multi_worker_mode", lambda: False)
+        return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and several()
+
+    def of_players(play, players):
+        """Play once; return what it returned, and the gradients of each player's losses for that player's weights alone.
+
+        Args:
+            play: a function that returns {name: scalar}; what starts with a player's name is a loss of that player.
+            players: {name: (weights, optimizer)}. Each loss is seeded with `optimizer.scale_loss(1 / replicas)`: the
+                optimizers *sum* gradients over replicas, and a float16 loss needs its scale.
+
+        Returns:
+            ({name: scalar}, {name: [gradient or None, ...]}); a player without a loss is absent from the second.
+        """
+        count = replica()[1]
+        with tf.GradientTape(persistent=len(players) > 1) as tape:
+            values = play()
+        gradients = {}
+        for name, (weights, optimizer) in players.items():
+            if losses := losses_of(name, values):
+                seeds = [optimizer.scale_loss(ops.ones_like(loss) / count) for loss in losses]
+                gradients[name] = agreed(tape.gradient(losses, weights, output_gradients=seeds), optimizer, count)
+        return values, gradients
+
+    def agreed(gradients, optimizer, count):
+        """The gradients, or infinities where any replica's are not finite.
+
+        A float16 loss scale must fall on all replicas or on none, and Keras asks the first replica alone.
+        """
+        if count == 1 or not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            return gradients
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients if g is not None])
+        votes = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(finite, "float32"))
+        return [g if g is None else tf.where(votes == count, g, float("inf")) for g in gradients]
+
+    def of_input(function, x):
+        """The gradient d sum(function(x)) / dx, itself differentiable; the shape of `x`."""
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        return tape.gradient(y, x)
+
+elif BACKEND == "torch":
+    import torch
+
+    def replica():
+        """The (index, count) of the replica that runs this code: always (0, 1) on torch."""
+        return 0, 1
+
+    def replicas():
+        """How many replicas there are: always 1 on torch."""
+        return 1
+
+    def across_workers():
+        """Whether several processes train together: never on torch."""
+        return False
+
+    def of_players(play, players):
+        """Play once; return what it returned, and the gradients of each player's losses for that player's weights alone.
+
+        Args:
+            play: a function that returns {name: scalar}; what starts with a player's name is a loss of that player.
+            players: {name: (weights, optimizer)}; each loss is seeded with `optimizer.scale_loss(1)`.
+
+        Returns:
+            ({name: scalar}, {name: [gradient or None, ...]}); a player without a loss is absent from the second.
+        """
+        values = play()
+        gradients = {}
+        for name, (weights, optimizer) in players.items():
+            if losses := losses_of(name, values):
+                seeds = [optimizer.scale_loss(ops.ones_like(loss)) for loss in losses]
+                tensors = [w.value for w in weights]
+                gradients[name] = torch.autograd.grad(losses, tensors, seeds, retain_graph=True, allow_unused=True)
+        return {name: value.detach() for name, value in values.items()}, gradients
+
+    def of_input(function, x):
+        """The gradient d sum(function(x)) / dx, itself differentiable; the shape of `x`."""
+        with torch.enable_grad():
+            x = x.detach().requires_grad_(True)
+            (slope,) = torch.autograd.grad(function(x).sum(), x, create_graph=True)
+        return slope
+
+else:
+    raise ImportError(
+        f"kerasgan trains on the TensorFlow and torch backends; Keras runs on {BACKEND!r}. "
+        "Set KERAS_BACKEND=tensorflow (or torch) before Python starts."
+    )
+
+
+def losses_of(player, values):
+    """The scalars of `values` whose name starts with the player's: `generator`, `generator_16`, ..."""
+    return [value for name, value in values.items() if name == player or name.startswith(player + "_")]

@@ -1,0 +1,174 @@
+"""The image contract: uint8 in [0, 255] or floats in [-1, 1], NHWC; and picture files, in and out.
+
+>>> to_uint8(np.array([-1.0, 0.0, 1.0]))
+array([  0, 128, 255], dtype=uint8)
+"""
+
+import pathlib
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasgan.files import check_writable, write_atomically
+
+TOLERANCE = 1e-3  # beyond [-1, 1]: what bfloat16 and resizing leave
+
+
+def to_float(images):
+    """Images as a network takes them: uint8 becomes float32 in [-1, 1], x / 127.5 - 1; floats stay as they are.
+
+    Backend tensors of any shape; for use inside a train step, where `check` can look at no value.
+    """
+    if keras.backend.standardize_dtype(images.dtype) == "uint8":
+        return ops.cast(images, "float32") / 127.5 - 1
+    return ops.cast(images, "float32")
+
+
+def to_uint8(images):
+    """Float images in [-1, 1] as uint8: (x + 1) * 127.5, rounded half to even and clipped; NumPy, any shape.
+
+    Raises:
+        ValueError: a value is NaN or infinite.
+    """
+    images = np.asarray(images, "float32")
+    levels = np.round((images + 1) * np.float32(127.5))
+    if not np.isfinite(levels).all():
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(levels))} values of the images are NaN or infinite.")
+    return np.clip(levels, 0, 255).astype("uint8")
+
+
+def check(images, image_shape=None, value_range=None):
+    """Look at a batch of images on the host, and refuse what breaks the contract.
+
+    Args:
+        images: NumPy array (batch, height, width, channels), uint8 or float.
+        image_shape: (height, width, channels) that is expected, or None.
+        value_range: (low, high) that the caller says float images have; [-1, 1] if None.
+
+    Raises:
+        ValueError: shape, dtype or values are not as expected; the message says what to pass.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
+        raise ValueError(
+            f"Images have shape (batch, height, width, channels) with 1, 3 or 4 channels; saw {images.shape}."
+        )
+    if image_shape is not None and images.shape[1:] != tuple(image_shape):
+        raise ValueError(
+            f"The model takes images of shape {tuple(image_shape)}; saw {images.shape[1:]}:"
+            f" resize them (kerasgan.data.from_folder and from_tfds do, with image_shape={tuple(image_shape)})."
+        )
+    if images.dtype == np.uint8:
+        if value_range not in (None, (0, 255)):
+            raise ValueError(f"uint8 images lie in [0, 255]; value_range={value_range} is for floats.")
+        return
+    if images.dtype.kind != "f":
+        raise ValueError(f"Images are uint8, or floats in [-1, 1]; saw {images.dtype}: pass images.astype('uint8') if they"
+                         " lie in [0, 255].")  # fmt: skip
+    if not np.isfinite(images).all():
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(images))} values of the images are NaN or infinite.")
+    if images.size:
+        check_values(float(images.min()), float(images.max()), value_range)
+
+
+def check_values(low, high, value_range):
+    """Refuse floats outside their range, and floats that look like [0, 1]."""
+    saw = f"saw values in [{low:.4g}, {high:.4g}]"
+    if value_range is None and low >= 0 and 0 < high <= 1 + TOLERANCE:
+        raise ValueError(f"Float images lie in [-1, 1]; {saw}: pass uint8, 2 * x - 1, or value_range=(0, 1).")
+    first, last = value_range or (-1, 1)
+    if not first < last:
+        raise ValueError(f"value_range is (low, high) with low < high; saw {value_range}.")
+    slack = TOLERANCE * (last - first) / 2
+    if low < first - slack or high > last + slack:
+        advice = "pass uint8, or value_range=(low, high)" if value_range is None else "it does not hold them"
+        raise ValueError(f"Float images lie in [{first}, {last}]; {saw}: {advice}.")
+
+
+def in_contract(images, image_shape=None, value_range=None):
+    """Checked images, (batch, height, width) taken as one channel: uint8 as they are, floats as float32 in [-1, 1].
+
+    Args and Raises: as `check`.
+    """
+    images = np.asarray(images)
+    images = images[..., None] if images.ndim == 3 else images
+    value_range = tuple(value_range) if value_range is not None else None
+    check(images, image_shape, value_range)
+    if images.dtype == np.uint8:
+        return images
+    low, high = value_range or (-1, 1)
+    return np.clip((images.astype("float32") - low) * np.float32(2 / (high - low)) - 1, -1, 1)
+
+
+def read(path, channels=None):
+    """A picture file as uint8 (height, width, channels), the way a viewer shows it.
+
+    EXIF orientation is applied; palettes, CMYK, 1-bit and 16-bit pictures are converted; transparency becomes a fourth
+    channel, or white where 1 or 3 channels are asked for.
+
+    Args:
+        path: any format that Pillow reads. channels: 1, 3 or 4; None is 1 for grey pictures, 4 for transparent ones, else 3.
+
+    Raises:
+        ValueError: it is no picture, or a damaged one. FileNotFoundError: no such file.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    if channels not in (None, 1, 3, 4):
+        raise ValueError(f"channels is 1, 3 or 4; saw {channels}.")
+    try:
+        with Image.open(path) as picture:
+            picture = eight_bits(ImageOps.exif_transpose(picture))
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} is no picture that can be read: {error}.") from None
+    transparent = "A" in picture.getbands() or "transparency" in picture.info
+    if channels is None:
+        channels = 4 if transparent else 1 if picture.mode in ("1", "L") else 3
+    if transparent and channels != 4:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    pixels = np.asarray(picture.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels]))
+    return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def eight_bits(picture):
+    """A Pillow picture with 8 bits per channel: 16-bit and float modes, which Pillow would clip, are scaled."""
+    from PIL import Image
+
+    if picture.mode.startswith("I"):
+        return Image.fromarray((np.asarray(picture).astype("float64") / 257).round().clip(0, 255).astype("uint8"))
+    if picture.mode == "F":
+        return Image.fromarray((np.asarray(picture) * 255).round().clip(0, 255).astype("uint8"))
+    picture.load()
+    return picture
+
+
+def check_format(path):
+    """Refuse a picture's path whose suffix names no format that can be written."""
+    from PIL import Image
+
+    suffix = pathlib.Path(path).suffix.lower()
+    if Image.registered_extensions().get(suffix) not in Image.SAVE:
+        raise ValueError(
+            f"{path}: no picture format is named {suffix or 'without a suffix'!r}; try .png, .jpg or .webp."
+        )
+
+
+def write(path, image):
+    """Write uint8 (height, width, channels) with 1, 3 or 4 channels to a picture file, whole or not at all.
+
+    Raises:
+        OSError: the folder does not exist or cannot be written. ValueError: an unknown suffix, or no uint8 picture.
+    """
+    from PIL import Image
+
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] not in (1, 3, 4):
+        raise ValueError(f"A picture is uint8 (height, width, 1, 3 or 4); saw {image.dtype} {image.shape}.")
+    check_format(path)
+    check_writable(path)
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    write_atomically(path, picture.save)

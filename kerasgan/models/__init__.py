@@ -1,0 +1,9 @@
+"""One paper a file, each read beside its paper; `adversarial` is the game that all of them play."""
+
+from kerasgan.models.classifiers import lenet
+from kerasgan.models.dcgan import DCGAN
+
+# What a recipe or a card may name: nothing else is ever built from a file.
+VARIANTS = {"DCGAN": DCGAN, "lenet": lenet}
+
+__all__ = ["DCGAN", "VARIANTS", "lenet"]

@@ -1,0 +1,289 @@
+"""The game: every player has a loss of its own and descends it with an optimizer of its own."""
+
+import keras
+from keras import ops
+
+from kerasgan import data, gradients, losses, random
+from kerasgan.callbacks import StopOnNaN
+from kerasgan.models import networks, rules
+from kerasgan.models.generative import Generative
+
+
+class Adversarial(Generative):
+    """A generator and a discriminator that play against each other; a variant adds `train_step`, its paper's algorithm.
+
+    A variant's `train_step` says how one round is played and lets the players descend:
+
+        def train_step(self, data):
+            def play(real):
+                ...
+                return {"discriminator": its loss, "generator": its loss, **self.odds(real_scores, fake_scores)}
+
+            return self.descend(play, self.images(data))
+
+    Samples come from `average`, an exponential moving average of the generator, float32 whatever the others train in.
+
+    Args:
+        generator, discriminator: the networks: Keras models, or functions without arguments that build them (under the
+            model's dtype policy). The generator ends in float32 images (batch, height, width, channels) in [-1, 1],
+            the discriminator in float32 scores (batch, 1), logits.
+        latent_distribution: "normal", or "uniform" in [-1, 1).
+        average_momentum: m of average <- m average + (1 - m) generator, in [0, 1); 0 makes the average the generator.
+        pack: how many images D judges together, side by side in the channels (Lin et al. 2018, PacGAN).
+        seed: of the model's own random state and of the order of the data, an integer in [0, 2**31).
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        *,
+        latent_distribution="normal",
+        average_momentum=0.999,
+        pack=1,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)  # the networks cast for themselves; latents stay float32
+        rules.check_choice("latent_distribution", latent_distribution, random.DISTRIBUTIONS)
+        if not 0 <= average_momentum < 1:
+            raise ValueError(f"average_momentum lies in [0, 1); saw {average_momentum}.")
+        with networks.policy(self.dtype_policy):
+            self.generator = networks.built(generator, "generator")
+            self.discriminator = networks.built(discriminator, "discriminator")
+        self.average = networks.float32_copy(self.generator, "average")
+        self.average.trainable = False
+        self.latent_shape = tuple(self.generator.inputs[0].shape[1:])
+        self.image_shape = tuple(self.generator.outputs[0].shape[1:])
+        self.latent_distribution, self.average_momentum = latent_distribution, average_momentum
+        self.pack, self.seed = pack, random.seed_of(seed)
+        self.random = keras.random.SeedGenerator(self.seed)
+        self.evaluation = keras.random.SeedGenerator(self.seed)
+        self.step = self.add_weight(
+            shape=(), initializer="zeros", dtype="int32", trainable=False, aggregation="only_first_replica", name="step"
+        )
+        self.trackers = [keras.metrics.Mean(name) for name in self.reports]
+        self.measures = []
+        self.built = True  # or `fit` would call the model on images to build it (keras#20164)
+
+    reports = (
+        "discriminator_loss", "generator_loss", "penalty", "real_accuracy", "fake_accuracy", "pair_accuracy",
+    )  # fmt: skip
+
+    def get_config(self):
+        """What `from_config` needs to make this model again."""
+        names = ("latent_distribution", "average_momentum", "pack", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+    # --- the rules of the game -----------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        generator_optimizer=None,
+        discriminator_optimizer=None,
+        loss="nonsaturating",
+        *,
+        penalty=None,
+        alternate=False,
+        discriminator_steps=1,
+        label_smoothing=0.0,
+        augment=None,
+        instance_noise=None,
+        metrics=(),
+        jit_compile=False,
+        steps_per_execution=1,
+        run_eagerly=False,
+        **unknown,
+    ):
+        """Set the rules of the game.
+
+        Args:
+            generator_optimizer, discriminator_optimizer: Keras optimizers, one each; None is the paper's.
+            loss: a name in `kerasgan.losses.LOSSES`.
+            penalty: None, or a gradient penalty of `kerasgan.penalties`.
+            alternate: D moves first and G answers the new D with fresh noise (Goodfellow et al. 2014, Algorithm 1);
+                otherwise both move at once, from one forward pass of G.
+            discriminator_steps: k, steps of D for each step of G, each on its own k-th part of the batch.
+            label_smoothing: s; real images are called real with target 1 - s, in [0, 0.5).
+            augment: None, or a differentiable function (images, seed) -> images before D sees them, real and fake.
+            instance_noise: None, a standard deviation of noise on D's images, or a schedule over steps.
+            metrics: streaming metrics of (real, fake) images for `evaluate` and `validation_data`.
+
+        Raises:
+            TypeError: an unknown option. ValueError: a value out of range, or a combination that makes no sense.
+        """
+        rules.check_unknown(unknown, Adversarial.compile)
+        self.loss = losses.get(loss)
+        self.rules = dict(  # plain values alone: Keras walks attributes when it saves and would store optimizers here
+            loss=loss, penalty=penalty, alternate=alternate, discriminator_steps=discriminator_steps,
+            label_smoothing=label_smoothing, augment=augment, instance_noise=instance_noise, jit_compile=jit_compile,
+            steps_per_execution=steps_per_execution, run_eagerly=run_eagerly,
+        )  # fmt: skip
+        own = self.default_optimizers()
+        players = [generator_optimizer or own[0], discriminator_optimizer or own[1]]
+        rules.check(self, players, self.rules)
+        generator_optimizer, discriminator_optimizer = (
+            networks.prepared(optimizer, network)
+            for optimizer, network in zip(players, (self.generator, self.discriminator), strict=True)
+        )
+        super().compile(
+            optimizer=generator_optimizer,  # `model.optimizer`, so that stock callbacks act on it
+            auto_scale_loss=False,  # it would wrap this one alone; `prepared` wraps both
+            jit_compile=jit_compile,
+            steps_per_execution=steps_per_execution,
+            run_eagerly=run_eagerly,
+        )
+        self.discriminator_optimizer = discriminator_optimizer
+        self.measures = list(metrics)
+
+    def default_optimizers(self):
+        """The paper's (generator, discriminator) optimizers; here Adam as in Radford et al. 2015, section 4."""
+        return tuple(keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2))
+
+    @property
+    def generator_optimizer(self):
+        """The generator's optimizer: `model.optimizer`."""
+        return self.optimizer
+
+    def get_compile_config(self):
+        """The rules, optimizers and metrics, as `compile_from_config` takes them."""
+        if not self.compiled:
+            return {}
+        players = {
+            "generator_optimizer": self.optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+            "metrics": self.measures,
+        }
+        return keras.saving.serialize_keras_object({**players, **self.rules})
+
+    def compile_from_config(self, config):
+        """Compile as the model that was saved; its optimizers are built, so that their moments can be restored."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    # --- playing -------------------------------------------------------------------------------------------------
+
+    def descend(self, play, batch):
+        """Play the game on a batch and let every player take a step down its own loss: the only place that moves a weight.
+
+        Args:
+            play: a function of a batch that returns {name: scalar}; it may be called several times, each time on its own
+                slice and with fresh noise. What starts with a player's name is a loss of that player; the rest is
+                reported. A player without a loss rests.
+            batch: tensors whose first axis is the sample.
+
+        Returns:
+            The logs: {name: mean over the epoch so far}.
+        """
+        k = self.rules["discriminator_steps"]
+        # Interleaved parts: a replica holds a contiguous piece of the batch, so its rounds are the same on any number.
+        *earlier, last = [keras.tree.map_structure(lambda x, i=i: x[i::k], batch) for i in range(k)]
+        for part in earlier:
+            self.take(play, part, ["discriminator"])
+        if self.rules["alternate"]:
+            values = self.take(play, last, ["discriminator"])
+            replayed = self.take(play, last, ["generator"])
+            values = {n: replayed[n] if n.startswith("generator") else value for n, value in values.items()}
+        else:
+            values = self.take(play, last, ["discriminator", "generator"])
+        self.follow()
+        return self.report(values)
+
+    def take(self, play, batch, names):
+        """One step of each named player down its own loss; returns what `play` returned."""
+        optimizers = {"generator": self.optimizer, "discriminator": self.discriminator_optimizer}
+        players = {name: (getattr(self, name).trainable_variables, optimizers[name]) for name in names}
+        values, slopes = gradients.of_players(lambda: play(batch), players)
+        for name, slope in slopes.items():
+            weights, optimizer = players[name]
+            optimizer.apply(slope, weights)
+        return values
+
+    def follow(self):
+        """Move the average towards the generator: every weight, BatchNorm statistics too; faster in the first steps."""
+        self.step.assign_add(1)
+        step = ops.cast(self.step, "float32")
+        rate = 1 - ops.minimum(self.average_momentum, (1 + step) / (10 + step))
+        for mean, now in zip(self.average.weights, self.generator.weights, strict=True):
+            mean.assign(mean + rate * (ops.cast(ops.stop_gradient(now), "float32") - mean))
+
+    def scores(self, images):
+        """The only door to D: augmentation, instance noise, packing, then the discriminator; float32 (batch / pack, 1)."""
+        if self.rules["augment"] is not None:
+            images = self.rules["augment"](images, self.random)
+        if self.rules["instance_noise"] is not None:
+            deviation = self.scheduled(self.rules["instance_noise"])
+            images = images + deviation * self.draw(images, images.shape[1:], "normal")
+        return ops.cast(self.discriminator(networks.packed(images, self.pack), training=True), "float32")
+
+    def penalty(self, scores, real, fake):
+        """The compiled gradient penalty of D, a scalar; 0 without one."""
+        if self.rules["penalty"] is None:
+            return ops.zeros(())
+        mix = (self.draw(real, (1, 1, 1), "uniform") + 1) / 2
+        return self.rules["penalty"](scores, real, fake, mix, self.step)
+
+    def discriminator_loss(self, real_scores, fake_scores):
+        """D's loss under the compiled rules, label smoothing included."""
+        options = {"smoothing": self.rules["label_smoothing"]} if self.loss.smooths else {}
+        return self.loss.discriminator(real_scores, fake_scores, **options)
+
+    def odds(self, real_scores, fake_scores):
+        """How often D is right: near 0.5 the game is even. Of pairs, where scores mean something only in comparison."""
+        if self.loss.boundary is None:
+            right = {"pair_accuracy": real_scores > fake_scores}
+        else:
+            right = {
+                "real_accuracy": real_scores > self.loss.boundary,
+                "fake_accuracy": fake_scores < self.loss.boundary,
+            }
+        return {name: ops.mean(ops.cast(value, "float32")) for name, value in right.items()}
+
+    def scheduled(self, value):
+        """A number, or a schedule's value at this step."""
+        return value(self.step) if callable(value) else value
+
+    # --- what Keras asks of a model ------------------------------------------------------------------------------
+
+    def fit(
+        self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, *, value_range=None,
+        steps_per_epoch=None, **options,
+    ):  # fmt: skip
+        """Train, or fine-tune, on images.
+
+        Args:
+            x: images: uint8, or floats in [-1, 1]; an array, a `kerasgan.data` Dataset, a tf.data.Dataset, ...
+            batch_size: of arrays; 128 (or all, if fewer) by default.
+            value_range: (low, high) of float arrays in another range.
+            The rest is `keras.Model.fit`'s.
+
+        Raises:
+            ValueError: images that break the contract, or an option that this model has no use for.
+            FloatingPointError: a loss became NaN; the weights are the last good ones.
+        """
+        rules.check_fit(self, y, options)
+        x = data.dataset_of(x, y, batch_size=batch_size, seed=self.seed, value_range=value_range,
+                            image_shape=self.image_shape)  # fmt: skip
+        if isinstance(x, data.Dataset):  # its order is a function of (seed, step), and nothing else shuffles it
+            rules.check_batch(self, x.batch_size)
+            steps_per_epoch = steps_per_epoch or len(x)
+            epoch = -(-int(self.step) // len(x))  # a half-done epoch is not gone on with here, but in `training`
+            x, options["shuffle"] = x.stream(epoch * len(x)), False
+        return super().fit(
+            x, epochs=epochs, verbose=verbose, steps_per_epoch=steps_per_epoch,
+            callbacks=[StopOnNaN(), *keras.tree.flatten(callbacks or [])], **options,
+        )  # fmt: skip
+
+    def report(self, values):
+        """The running means of what `play` returned."""
+        logs = {}
+        for tracker in self.trackers:
+            key = tracker.name.removesuffix("_loss")
+            if key in values:
+                tracker.update_state(values[key])
+                logs[tracker.name] = tracker.result()
+        return networks.shaped(logs)
+
+    @property
+    def state(self):
+        """Every variable that a training needs to go on: weights, random state and both optimizers'."""
+        return [*self.variables, *self.optimizer.variables, *self.discriminator_optimizer.variables]

@@ -1,0 +1,216 @@
+"""DCGAN: Radford, Metz, Chintala 2015, "Unsupervised representation learning with deep convolutional generative
+adversarial networks", arXiv:1511.06434.
+
+The guidelines of section 3: strided convolutions instead of pooling, no hidden fully connected layers, BatchNorm, ReLU
+in the generator with tanh at its end, LeakyReLU in the discriminator.
+"""
+
+import keras
+from keras import layers
+
+from kerasgan import penalties
+from kerasgan.models.adversarial import Adversarial
+
+
+def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions=1, norm=True):
+    """Latents to images: project, then double the sides until they are the image's (Radford et al. 2015, figure 1).
+
+    Args:
+        image_shape: (height, width, channels). latent_size: length of z.
+        width: channels of the last hidden level; each level before has twice as many, at most 8 times.
+        kernel_size: 5 in the authors' code. convolutions: per level, the first of them strided. norm: BatchNorm or not.
+
+    Returns:
+        A functional model: (batch, latent_size) -> (batch, height, width, channels) in [-1, 1].
+    """
+    height, breadth, channels = image_shape
+    levels = halvings(height, breadth)
+    widths = [width * min(2**i, 8) for i in reversed(range(levels))]
+
+    def hidden(x):
+        return layers.ReLU()(layers.BatchNormalization()(x) if norm else x)
+
+    z = keras.Input((latent_size,), name="latents")
+    side, base = (height >> levels, breadth >> levels), widths[0]
+    x = layers.Dense(side[0] * side[1] * base, use_bias=not norm, kernel_initializer=normal())(z)
+    x = hidden(layers.Reshape((*side, base))(x))
+    for filters in widths[1:]:
+        x = hidden(upward(filters, kernel_size, not norm)(x))
+        for _ in range(convolutions - 1):
+            x = hidden(flat(filters, not norm)(x))
+    x = upward(channels, kernel_size, True)(x)
+    images = layers.Activation("tanh", dtype="float32", name="images")(x)
+    return keras.Model(z, images, name="generator")
+
+
+def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=False):
+    """Images to scores: halve the sides down to at least 4, then one linear layer (Radford et al. 2015, section 3).
+
+    Args:
+        image_shape: (height, width, channels); with packing, channels times the images judged together.
+        width: channels of the first level; each level after has twice as many, at most 8 times.
+        norm: BatchNorm after all but the first level, as in the paper.
+
+    Returns:
+        A functional model: (batch, height, width, channels) in [-1, 1] -> logits (batch, 1).
+    """
+    images = x = keras.Input(image_shape, name="images")
+    for level in range(halvings(*image_shape[:2])):
+        filters, normed = width * min(2**level, 8), norm and level > 0
+        for i in range(convolutions):
+            last = i == convolutions - 1
+            x = downward(filters, kernel_size, not normed)(x) if last else flat(filters, not normed)(x)
+            x = layers.LeakyReLU(0.2)(layers.BatchNormalization()(x) if normed else x)
+    scores = layers.Dense(1, kernel_initializer=normal(), dtype="float32", name="scores")(layers.Flatten()(x))
+    return keras.Model(images, scores, name="discriminator")
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class DCGAN(Adversarial):
+    """Images from noise, all convolutional.
+
+        >>> model = DCGAN.modern((28, 28, 1))
+        >>> model.fit(images, epochs=3)
+        >>> model.generate(16, seed=7).shape
+        (16, 28, 28, 1)
+
+    `DCGAN.paper(...)` and `DCGAN.modern(...)` are compiled presets; `DCGAN(...)` is compiled by hand.
+
+    Args:
+        image_shape: (height, width, channels): 1, 3 or 4 channels; sides that halve two to six times, to 4 to 16.
+        latent_size: length of z, 100 in the paper.
+        width: channels next to the image, doubled at each level. None: 64, or 32 above 64 pixels, which keeps the
+            default under 15 million parameters (the paper's 64x64 model has 128, and 36 million).
+        kernel_size: of the strided convolutions, 5 in the authors' code.
+        convolutions: per level; 2 adds one of stride 1, as the authors' 32x32 model has.
+        generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default, because
+            gradient penalties and relativistic pairing, which train far better, do not go with it.
+        generator, discriminator: networks of your own instead: built models, or functions that build them.
+        The rest is `Adversarial`'s.
+    """
+
+    def __init__(
+        self, image_shape=(64, 64, 3), *, latent_size=100, width=None, kernel_size=5, convolutions=1, generator_norm=True,
+        discriminator_norm=False, discriminator_width=None, generator=None, discriminator=None, pack=1, **kwargs,
+    ):  # fmt: skip
+        image_shape = tuple(image_shape)
+        halves = check_image_shape(image_shape)
+        width = width or (64 if halves <= 4 else 32)
+        self_config = dict(
+            image_shape=image_shape, latent_size=latent_size, width=width, kernel_size=kernel_size,
+            convolutions=convolutions, generator_norm=generator_norm, discriminator_norm=discriminator_norm,
+            discriminator_width=discriminator_width,
+        )  # fmt: skip
+        judged = (*image_shape[:2], image_shape[2] * pack)
+        super().__init__(
+            generator or (lambda: build_generator(image_shape, latent_size, width, kernel_size, convolutions, generator_norm)),
+            discriminator or (lambda: build_discriminator(judged, discriminator_width or width, kernel_size, convolutions, discriminator_norm)),
+            pack=pack,
+            **kwargs,
+        )  # fmt: skip
+        self.config = self_config
+        self.own = {"generator": generator is not None, "discriminator": discriminator is not None}
+
+    def get_config(self):
+        """The arguments, and the networks that were passed."""
+        own = {n: keras.saving.serialize_keras_object(getattr(self, n)) for n, is_own in self.own.items() if is_own}
+        return {**super().get_config(), **self.config, **own}
+
+    @classmethod
+    def from_config(cls, config):
+        """The model that `get_config` described."""
+        own = {
+            n: keras.saving.deserialize_keras_object(config[n]) for n in ("generator", "discriminator") if config.get(n)
+        }
+        return cls(**{**config, **own})
+
+    @classmethod
+    def paper(cls, image_shape=(64, 64, 3), **options):
+        """The paper's model, compiled: BatchNorm in both players, uniform latents, Adam 2e-4 with beta_1 0.5."""
+        defaults = dict(width=128, discriminator_norm=True, latent_distribution="uniform")
+        model = cls(image_shape, **{**defaults, **options})
+        model.compile()
+        return model
+
+    @classmethod
+    def modern(cls, image_shape=(64, 64, 3), gamma=1.0, learning_rate=5e-4, **options):
+        """The same generator trained as in Huang et al. 2024 (R3GAN): relativistic pairs with R1 and R2, compiled."""
+        model = cls(image_shape, **options)
+        adams = [keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=0.99) for _ in range(2)]
+        model.compile(*adams, loss="relativistic", penalty=penalties.r1_r2(gamma))
+        return model
+
+    def train_step(self, data):
+        """One round: D learns to tell real from fake, G to be taken for real (Goodfellow et al. 2014, Algorithm 1)."""
+
+        def play(real):
+            fake = self.generator(self.latents(real), training=True)
+            real_scores, fake_scores = self.scores(real), self.scores(fake)
+            penalty = self.penalty(self.scores, real, fake)
+            return {
+                "discriminator": self.discriminator_loss(real_scores, fake_scores) + penalty,
+                "generator": self.loss.generator(real_scores, fake_scores),
+                "penalty": penalty,
+                **self.odds(real_scores, fake_scores),
+            }
+
+        return self.descend(play, self.images(data))
+
+
+def normal():
+    """Weights from N(0, 0.02), section 4."""
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def upward(filters, kernel_size, use_bias):
+    """Twice the sides."""
+    return layers.Conv2DTranspose(filters, kernel_size, 2, "same", use_bias=use_bias, kernel_initializer=normal())
+
+
+def downward(filters, kernel_size, use_bias):
+    """Half the sides."""
+    return layers.Conv2D(filters, kernel_size, 2, "same", use_bias=use_bias, kernel_initializer=normal())
+
+
+def flat(filters, use_bias):
+    """The same sides."""
+    return layers.Conv2D(filters, 3, 1, "same", use_bias=use_bias, kernel_initializer=normal())
+
+
+def halvings(height, width):
+    """How often both sides halve: until one would be odd or under 4, at most six times."""
+    count = 0
+    while count < 6 and not (height | width) >> count & 1 and min(height, width) >> count + 1 >= 4:
+        count += 1
+    return count
+
+
+def fits(height, width):
+    """Whether the sides halve at least twice, down to at most 16."""
+    count = halvings(height, width)
+    return count >= 2 and max(height, width) >> count <= 16
+
+
+def check_image_shape(image_shape):
+    """The number of halvings.
+
+    Raises:
+        ValueError: other channels than 1, 3 or 4, or sides that do not halve; the two nearest shapes are named.
+    """
+    if len(image_shape) != 3 or image_shape[2] not in (1, 3, 4):
+        raise ValueError(f"image_shape is (height, width, channels) with 1, 3 or 4 channels; saw {image_shape}.")
+    height, width, channels = image_shape
+    if not fits(height, width):
+        sides = [(h, w) for h in near(height) for w in near(width) if (h == w or height != width) and fits(h, w)]
+        closest = sorted(sides, key=lambda s: abs(s[0] - height) + abs(s[1] - width))[:2]
+        names = " or ".join(str((*s, channels)) for s in closest)
+        raise ValueError(
+            f"DCGAN halves both sides two to six times, to at least 4 and at most 16; {image_shape} does not:"
+            f" resize the images to {names}."
+        )
+    return halvings(height, width)
+
+
+def near(side):
+    """The even sides around a side, wide enough to hold one that fits."""
+    return range(max(16, side // 2 & ~1), min(1024, 2 * side + 16) + 1, 2)

@@ -1,0 +1,145 @@
+"""What a generator can do once it has learnt: sample, be measured, be saved and exported; always from its average."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasgan import data, gradients, random
+from kerasgan.images import to_float, to_uint8
+from kerasgan.models import networks, rules
+
+
+class Generative(keras.Model):
+    """A model that draws images from latents with `average`; `Adversarial` makes its parts and trains them.
+
+    Expects: `average` (a network), `latent_shape`, `latent_distribution`, `image_shape`, `random` and `evaluation` (seed
+    generators), `trackers` and `measures` (metrics of the logs, and of real against generated images).
+    """
+
+    conditional = False  # whether images are drawn, and judged, with labels
+
+    # --- sampling ------------------------------------------------------------------------------------------------
+
+    def call(self, inputs, training=False):
+        """Images of the average: latents (batch, *latent_shape) to float32 (batch, height, width, channels) in [-1, 1]."""
+        return self.average(inputs, training=False)
+
+    def generate(self, n, seed=None, *, labels=None, batch_size=256):
+        """Draw `n` images; image i depends on (seed, i) alone, on any batch size, backend or device.
+
+            >>> kerasgan.load("dcgan_mnist").generate(16, seed=7).shape
+            (16, 28, 28, 1)
+
+        Args:
+            n: how many, at least 1.
+            seed: an integer in [0, 2**31); None draws one, kept in `model.last_seed`.
+            batch_size: how many at a time; it changes no image.
+
+        Returns:
+            uint8 array (n, height, width, channels).
+        """
+        rules.check_generate(self, n, labels, batch_size)
+        self.last_seed = seed = random.seed_of(seed)
+        images = np.empty((n, *self.image_shape), "uint8")
+        for start in range(0, n, batch_size):
+            indices = range(start, min(start + batch_size, n))
+            images[start : indices.stop] = self.sample(self.latents_of(seed, indices))
+        return images
+
+    def latents_of(self, seed, indices):
+        """The latents that `generate` gives images number `indices`: float32 (len(indices), *latent_shape)."""
+        rows = random.DISTRIBUTIONS[self.latent_distribution](seed, indices, int(np.prod(self.latent_shape)))
+        return rows.reshape(len(indices), *self.latent_shape)
+
+    def sample(self, inputs):
+        """The images of given latents (batch, *latent_shape), as uint8."""
+        n = len(inputs)
+        return to_uint8(
+            self.predict_on_batch(inputs)[:n]
+        )  # under a strategy every replica answers: the first is enough
+
+    def export(self, filepath, format=None, **options):
+        """Write the averaged generator for use elsewhere: see `kerasgan.export.export`."""
+        from kerasgan.export import export  # it imports TensorFlow, which the torch backend lives without
+
+        return export(self, filepath, format=format, **options)
+
+    # --- noise and images of a batch ----------------------------------------------------------------------------
+
+    def latents(self, like, seed=None):
+        """Fresh latents for each sample of `like`: (batch, *latent_shape)."""
+        return self.draw(like, self.latent_shape, self.latent_distribution, seed)
+
+    def draw(self, like, shape, distribution, seed=None):
+        """Noise for each sample of `like`. Replicas share one seed: each draws for all of them and takes its own part."""
+        n, (index, count) = ops.shape(like)[0], gradients.replica()
+        shape, seed = (n * count, *shape), seed or self.random
+        if distribution == "normal":
+            everyone = keras.random.normal(shape, seed=seed)
+        else:
+            everyone = keras.random.uniform(shape, -1, 1, seed=seed)
+        return everyone if count == 1 else everyone[index * n : (index + 1) * n]
+
+    @staticmethod
+    def images(data):
+        """The images of a batch, float32 in [-1, 1]; labels and weights, if any, are left."""
+        return to_float(keras.utils.unpack_x_y_sample_weight(data)[0])
+
+    # --- measuring -----------------------------------------------------------------------------------------------
+
+    def evaluate(self, x=None, y=None, batch_size=None, *, value_range=None, **options):
+        """Measure generated images against real ones with the compiled metrics; every image counts, none is dropped.
+
+        Raises:
+            ValueError: nothing to measure with, or images that break the contract.
+        """
+        if not self.measures:
+            raise ValueError("Nothing to measure with: compile(metrics=[...]) first, for example a FrechetDistance.")
+        x = data.dataset_of(x, None, batch_size=batch_size, value_range=value_range, image_shape=self.image_shape)
+        if isinstance(x, data.Dataset):
+            x, batch_size = x.images, batch_size or x.batch_size  # a Dataset drops its remainder, an array does not
+        return super().evaluate(x, batch_size=batch_size, **options)
+
+    def test_step(self, data):
+        """Feed the metrics with a batch of real images and as many fresh samples of the average."""
+        real = self.images(data)
+        fake = self.average(self.latents(real, seed=self.evaluation), training=False)
+        for measure in self.measures:
+            measure.update_state(real, fake)
+        # Placeholders: a result such as a Frechet distance is worth computing once, at the end.
+        return networks.shaped({measure.name: ops.zeros(()) for measure in self.measures})
+
+    @property
+    def metrics(self):
+        """What Keras resets at the start of an epoch: the trackers of the logs, and the compiled metrics."""
+        return [*self.trackers, *self.measures]
+
+    def get_metrics_result(self):
+        """The compiled metrics' results, computed once."""
+        return {measure.name: measure.result() for measure in self.measures}
+
+    def reset_metrics(self):
+        """Forget the epoch, and let every evaluation draw the same latents."""
+        super().reset_metrics()
+        self.evaluation.state.assign(ops.multiply(self.evaluation.state, [1, 0]))
+
+    # --- saving --------------------------------------------------------------------------------------------------
+
+    def _maybe_symbolic_build(self, *args, **kwargs):
+        """Nothing: the networks arrive built. Keras' own runs the model on images, and fails across workers (trap 25).
+
+        Private: without this `fit` under MultiWorkerMirroredStrategy raises; `test_distribution` would notice.
+        """
+
+    def save_own_variables(self, store):
+        """Keras saves no seed generator, a Dropout's neither: they are stored beside the weights."""
+        super().save_own_variables(store)
+        for i, state in enumerate(random.state_of(self)):
+            store[f"random_{i}"] = state
+
+    def load_own_variables(self, store):
+        """The counterpart of `save_own_variables`."""
+        weights = {name: store[name] for name in store.keys()}
+        for i, state in enumerate(random.state_of(self)):
+            state.assign(weights.pop(f"random_{i}"))
+        super().load_own_variables(weights)

@@ -1,0 +1,87 @@
+"""How the networks of a game are built, copied, packed and given their optimizers."""
+
+import contextlib
+
+import keras
+from keras import ops
+
+from kerasgan import gradients
+
+
+@contextlib.contextmanager
+def policy(dtype_policy):
+    """Layers made inside follow `dtype_policy`: a reloaded mixed-precision model builds its layers as they were."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype_policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def built(network, player):
+    """The network itself, or what a function without arguments builds.
+
+    Raises:
+        TypeError: it is neither a built functional Keras model nor a function that gives one.
+    """
+    if not isinstance(network, keras.Model) and callable(network):
+        network = network()
+    if not isinstance(network, keras.Model) or not network.built:
+        raise TypeError(
+            f"The {player} is a built Keras model, or a function without arguments that builds one; saw {network!r}."
+        )
+    return network
+
+
+def float32_copy(network, name):
+    """The same network and weights in float32, whatever policy the network itself follows."""
+
+    def in_float32(layer):
+        config = {**layer.get_config(), "dtype": "float32"}
+        return type(layer).from_config(config)
+
+    copy = keras.models.clone_model(network, clone_function=in_float32)
+    copy.name = name
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def layers_of(network):
+    """All layers of a network, nested models' too."""
+    for layer in network.layers:
+        yield from layers_of(layer) if hasattr(layer, "layers") else (layer,)
+
+
+def has_batch_normalization(network):
+    """Whether the network mixes the images of a batch through BatchNormalization."""
+    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers_of(network))
+
+
+def is_half(network):
+    """Whether the network computes in float16, whose gradients need a loss scale (bfloat16's do not)."""
+    return any(layer.compute_dtype == "float16" for layer in layers_of(network))
+
+
+def prepared(optimizer, network):
+    """The optimizer, built on the network's weights, with a loss scale where the network computes in float16."""
+    optimizer = keras.optimizers.get(optimizer)
+    if is_half(network) and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    if not optimizer.built:
+        optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def packed(images, count):
+    """`count` images side by side in the channels: (batch, h, w, c) -> (batch / count, h, w, count * c)."""
+    if count == 1:
+        return images
+    height, width, channels = images.shape[1:]
+    groups = ops.reshape(images, (-1, count, height, width, channels))
+    return ops.reshape(ops.transpose(groups, (0, 2, 3, 1, 4)), (-1, height, width, count * channels))
+
+
+def shaped(logs):
+    """Logs of shape (1,) across workers, where Keras reduces them over axis 0 (keras#20585)."""
+    return {name: ops.reshape(value, (1,)) for name, value in logs.items()} if gradients.across_workers() else logs

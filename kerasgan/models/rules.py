@@ -1,0 +1,112 @@
+"""What a game refuses, each in one sentence: what was seen, what was expected, what to do."""
+
+import difflib
+import inspect
+
+from kerasgan import gradients
+from kerasgan.models import networks
+
+
+def nearest(name, names):
+    """` Did you mean 'x'?`, or nothing."""
+    near = difflib.get_close_matches(str(name), list(names), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def check_choice(what, value, choices):
+    """Refuse a value that is not among the choices."""
+    if value not in choices:
+        raise ValueError(f"Unknown {what} {value!r}.{nearest(value, choices)} There are: {', '.join(choices)}.")
+
+
+def check_unknown(options, function):
+    """Refuse options that `function` does not know, and name the nearest that it knows."""
+    names = [n for n in inspect.signature(function).parameters if n not in ("self", "unknown")]
+    for name in options:
+        raise TypeError(
+            f"Unknown option {name!r} of {function.__name__}.{nearest(name, names)} There are: {', '.join(names)}."
+        )
+
+
+def check(model, optimizers, rules):
+    """Refuse combinations of compile options that make no sense."""
+    penalty, loss = rules["penalty"], model.loss
+    first, second = optimizers
+    if first is second and not isinstance(first, str):
+        raise ValueError("Each player needs an optimizer of its own: the two given are one object.")
+    if penalty is not None and not callable(penalty):
+        raise ValueError(f"penalty is None or one of kerasgan.penalties, such as r1_r2(1.0); saw {penalty!r}.")
+    if penalty is not None and networks.is_half(model.discriminator):
+        raise ValueError("A gradient penalty overflows in float16: use the policy 'mixed_bfloat16', or no penalty.")
+    mixes = networks.has_batch_normalization(model.discriminator)
+    if mixes and (penalty is not None or loss.paired):
+        what = "a gradient penalty" if penalty is not None else f"the loss {loss.name!r}"
+        raise ValueError(
+            f"The discriminator has BatchNormalization, which mixes the images of a batch, and {what} judges them one by one:"
+            " build it without (DCGAN(discriminator_norm=False)), or choose another loss."
+        )
+    smoothing = rules["label_smoothing"]
+    if not 0 <= smoothing < 0.5:
+        raise ValueError(f"label_smoothing lies in [0, 0.5); saw {smoothing}.")
+    if smoothing and not loss.smooths:
+        raise ValueError(f"The loss {loss.name!r} has no labels to smooth: leave label_smoothing at 0.")
+    for name in ("discriminator_steps", "steps_per_execution"):
+        if not isinstance(rules[name], int) or rules[name] < 1:
+            raise ValueError(f"{name} is an integer of at least 1; saw {rules[name]!r}.")
+    if gradients.replicas() > 1:
+        for name, plain in (("steps_per_execution", 1), ("jit_compile", False)):
+            if rules[name] != plain:
+                raise ValueError(f"{name}={rules[name]} fails in Keras under several replicas: leave it at {plain}.")
+
+
+def check_batch(model, batch_size):
+    """Refuse a batch that the rules do not divide."""
+    parts = {
+        "discriminator_steps": model.rules["discriminator_steps"],
+        "pack": model.pack,
+        "replicas": gradients.replicas(),
+    }
+    product = 1
+    for name, count in parts.items():
+        product *= count
+        if batch_size % product:
+            raise ValueError(
+                f"A batch of {batch_size} images does not divide by {name}={count}"
+                f"{'' if product == count else f' (together with the others: {product})'}:"
+                f" choose a batch_size that is a multiple of {product}."
+            )
+
+
+def check_fit(model, y, options):
+    """Refuse what `fit` would have to ignore."""
+    if y is not None and not model.conditional:
+        raise ValueError(f"{type(model).__name__} is unconditional: it has no use for labels; pass images alone.")
+    for name in ("sample_weight", "class_weight", "validation_split"):
+        if options.get(name):
+            raise ValueError(f"{type(model).__name__}.fit has no use for {name}; pass validation_data for a split.")
+
+
+def check_generate(model, n, labels, batch_size):
+    """Refuse a number of images below one, and labels where there are no classes."""
+    if labels is not None and not model.conditional:
+        raise ValueError(f"{type(model).__name__} is unconditional: generate takes no labels.")
+    for name, value in (("n", n), ("batch_size", batch_size)):
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+            raise ValueError(f"generate: {name} is an integer of at least 1; saw {value!r}.")
+
+
+def check_arguments(arguments, function):
+    """Refuse arguments that a constructor does not know, its bases' included, and name the nearest that it knows."""
+    bases = function.__mro__ if inspect.isclass(function) else [function]
+    names = []
+    for base in bases:
+        code = base.__init__ if inspect.isclass(base) else base
+        parameters = inspect.signature(code).parameters.values()
+        names += [
+            p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"
+        ]
+        if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+            break
+    for name in arguments:
+        if name not in names:
+            raise TypeError(f"{function.__name__} has no argument {name!r}.{nearest(name, names)}")

@@ -1,0 +1,92 @@
+"""Gradient penalties of the discriminator: what needs a second gradient.
+
+A penalty is an object called with `(scores, real, fake, mix, step)`, where `scores` maps images to D's scores:
+
+    >>> model.compile(loss="relativistic", penalty=kerasgan.penalties.r1_r2(1.0))
+
+Images are float32 in [-1, 1], `(batch, height, width, channels)`. No BatchNorm in D: it mixes the images of a batch,
+and the gradient of one image's score is then no longer that image's own.
+"""
+
+import keras
+from keras import ops
+
+from kerasgan import gradients
+
+
+def squared_slope(scores, x):
+    """|d scores(x) / dx|^2 per image, summed over pixels: float32 (batch,)."""
+    slope = ops.cast(gradients.of_input(scores, x), "float32")
+    return ops.sum(ops.square(slope), axis=tuple(range(1, len(slope.shape))))
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Penalty:
+    """A weight (a number, or a `keras.optimizers.schedules` schedule over steps) times a gradient penalty.
+
+    Args:
+        kind: "r1", "r2", "r1_r2" or "gradient_penalty"; use the functions of those names.
+        weight: gamma (lambda for `gradient_penalty`), at least 0.
+
+    Raises:
+        ValueError: an unknown kind, or a weight that is negative or no number.
+    """
+
+    def __init__(self, kind, weight):
+        if kind not in KINDS:
+            raise ValueError(f"Unknown penalty {kind!r}. There are: {', '.join(KINDS)}.")
+        scheduled = isinstance(weight, keras.optimizers.schedules.LearningRateSchedule)
+        if not scheduled and not (isinstance(weight, int | float) and 0 <= weight < float("inf")):
+            raise ValueError(f"The weight of {kind} is a number >= 0 or a schedule over steps; saw {weight!r}.")
+        self.kind, self.weight = kind, weight
+
+    def __call__(self, scores, real, fake, mix, step):
+        """The weighted penalty, a scalar; `mix` is uniform in [0, 1), shape (batch, 1, 1, 1)."""
+        weight = self.weight(step) if callable(self.weight) else self.weight
+        return weight * KINDS[self.kind](scores, real, ops.stop_gradient(fake), mix)
+
+    def get_config(self):
+        """What `Penalty(**config)` needs to make this again."""
+        weight = keras.saving.serialize_keras_object(self.weight) if callable(self.weight) else self.weight
+        return {"kind": self.kind, "weight": weight}
+
+    @classmethod
+    def from_config(cls, config):
+        """The penalty that `get_config` described."""
+        weight = config["weight"]
+        return cls(
+            config["kind"], keras.saving.deserialize_keras_object(weight) if isinstance(weight, dict) else weight
+        )
+
+
+KINDS = {
+    "r1": lambda scores, real, fake, mix: ops.mean(squared_slope(scores, real)) / 2,
+    "r2": lambda scores, real, fake, mix: ops.mean(squared_slope(scores, fake)) / 2,
+    "r1_r2": lambda scores, real, fake, mix: (
+        ops.mean(squared_slope(scores, real)) / 2 + ops.mean(squared_slope(scores, fake)) / 2
+    ),
+    # epsilon inside the root: the slope of sqrt at 0 is infinite, and 0 * inf is NaN
+    "gradient_penalty": lambda scores, real, fake, mix: ops.mean(
+        ops.square(ops.sqrt(squared_slope(scores, mix * real + (1 - mix) * fake) + 1e-12) - 1)
+    ),
+}
+
+
+def r1(gamma=1.0):
+    """gamma / 2 E |grad D(x)|^2 over real images (Mescheder et al. 2018, eq. 9)."""
+    return Penalty("r1", gamma)
+
+
+def r2(gamma=1.0):
+    """gamma / 2 E |grad D(G(z))|^2 over generated images (Mescheder et al. 2018, eq. 10)."""
+    return Penalty("r2", gamma)
+
+
+def r1_r2(gamma=1.0):
+    """r1 and r2 together (Huang et al. 2024, R3GAN, section 2.2), every step."""
+    return Penalty("r1_r2", gamma)
+
+
+def gradient_penalty(weight=10.0):
+    """lambda E (|grad D(x')| - 1)^2 on lines between real and generated images (Gulrajani et al. 2017, eq. 3)."""
+    return Penalty("gradient_penalty", weight)

@@ -1,0 +1,198 @@
+"""The zoo: trained models by name, found offline, checked at every load.
+
+An entry is a folder with a card (`cards`), weights and golden images, and no code. It is looked for in the folders of
+`KERASGAN_ZOO`, in the zoo that came with the package, and in the cache `KERASGAN_HOME` (`~/.cache/kerasgan`), which is
+filled from `KERASGAN_MIRROR` if that is set. What is present is never fetched.
+"""
+
+import difflib
+import fnmatch
+import functools
+import json
+import os
+import pathlib
+import warnings
+
+from kerasgan import cards, mirror
+
+HERE = pathlib.Path(__file__).parent
+
+
+class LicenceNotice(UserWarning):
+    """Told once per process at the first load of an entry whose weights or data do not allow every use."""
+
+
+def shipped():
+    """The zoo that came with the package: inside the wheel, or beside the package in a checkout; None if neither."""
+    places = (HERE / "_zoo", HERE.parent / "zoo")
+    return next((place for place in places if place.is_dir()), None)
+
+
+def index():
+    """{name: SHA-256 of its card} of every entry that was shipped or that a mirror may serve."""
+    zoo = shipped()
+    path = zoo and zoo / cards.INDEX
+    return json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else {}
+
+
+def folders():
+    """{name: (folder, pinned SHA-256 of its card or None)} of every entry that is present; earlier places win."""
+    pins, found = index(), {}
+    users = [pathlib.Path(p) for p in os.environ.get("KERASGAN_ZOO", "").split(os.pathsep) if p]
+    for place in [*users, shipped(), mirror.cache()]:
+        for path in sorted(place.glob(f"*/{cards.CARD}")) if place and place.is_dir() else ():
+            pin = None if place in users else pins.get(path.parent.name)
+            found.setdefault(path.parent.name, (path.parent, pin))
+    return found
+
+
+def list_models(pattern="*", *, family=None, task=None, kind=None, commercial=None):
+    """The names of the entries, sorted.
+
+        >>> list_models("dcgan*")
+        ['dcgan_mnist']
+
+    Args:
+        pattern: as in file names. family: "dcgan", the name's first part. task, kind: as on the card.
+        commercial: True for entries whose licences allow commercial use, False for the others.
+    """
+    wanted = {"task": task, "kind": kind, "commercial": commercial}
+    wanted = {key: value for key, value in wanted.items() if value is not None}
+    names = [n for n in {*folders(), *index()} if fnmatch.fnmatch(n, pattern) and family in (None, n.split("_")[0])]
+    return sorted(n for n in names if not wanted or all(info(n).get(key) == value for key, value in wanted.items()))
+
+
+def find(name):
+    """The (folder, card) of an entry: a name, or a folder.
+
+    Raises:
+        ValueError: no such entry; the nearest are named. OSError: a mirror was asked and did not answer.
+    """
+    present = folders()
+    if name in present:
+        folder, pin = present[name]
+        return folder, cards.read(folder, pin)
+    if os.path.isdir(name):
+        return pathlib.Path(name), cards.read(name)
+    if name in index() and (address := os.environ.get("KERASGAN_MIRROR")):
+        return mirror.fetch(address, name, index()[name])
+    known = sorted({*present, *index()})
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    raise ValueError(f"There is no model {str(name)!r}.{hint} There are: {', '.join(known) or 'none'}.")
+
+
+def info(name):
+    """The card of an entry, as a dictionary."""
+    return find(name)[1]
+
+
+def load(name):
+    """A trained model, compiled and ready: to sample, fine-tune, measure or export.
+
+        >>> load("dcgan_mnist").generate(16, seed=7).shape
+        (16, 28, 28, 1)
+
+    Args:
+        name: of an entry, or the path of an entry's folder or of a `.keras` file.
+
+    Returns:
+        A variant's model; for an extractor its classifier, a `keras.Model` from images in [-1, 1] to logits.
+
+    Raises:
+        ValueError: no such entry, or a file that is not what its card says; nothing is loaded then.
+    """
+    name = os.fspath(name)
+    if name.endswith(".keras"):
+        return load_keras(name)
+    folder, card = find(name)
+    tell_licence(card["name"], card.get("commercial"), card["licences"].get("weights"), card["licences"].get("data"))
+    return restore(folder, card)
+
+
+def load_keras(path):
+    """The model in a `.keras` file."""
+    import keras
+
+    import kerasgan.models  # noqa: F401  registers the classes that the file names
+
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"There is no file {path}.")
+    return keras.saving.load_model(path)
+
+
+def restore(folder, card):
+    """Build what the card describes, and give it the weights: hashes and architecture first, weights last."""
+    from kerasgan import recipes
+
+    network = recipes.build(card["model"])
+    parts = weights_of(network)
+    paths = {part: cards.checked_file(folder, card, f"{part}.weights.h5") for part in parts}
+    manifests = {part: cards.manifest(path) for part, path in paths.items()}
+    for part, weights in parts.items():
+        check_shapes(paths[part], manifests[part], weights)
+    if cards.fingerprint(card["model"], manifests) != card["fingerprint"]:
+        raise ValueError(f"The weights of {card['name']} are of another architecture than its card describes.")
+    for part, weights in parts.items():
+        weights.load_weights(paths[part])
+    if card["kind"] == "generator":
+        network.generator.set_weights(network.average.get_weights())
+        network.step.assign(card["training"]["steps"])  # the average moves as slowly as at the end of the training
+        recipes.compile_model(network, card["compile"], steps=1)
+    return network
+
+
+def weights_of(network):
+    """{part: network} of what an entry stores: the average is the generator of those who load it."""
+    if hasattr(network, "average"):
+        return {"generator": network.average, "discriminator": network.discriminator}
+    return {"classifier": network}
+
+
+def check_shapes(path, manifest, network):
+    """Refuse a weights file whose arrays are not the network's."""
+    expected = sorted(tuple(w.shape) for w in network.weights)
+    seen = sorted(manifest.values())
+    if seen != expected:
+        surplus = [s for s in seen if s not in expected] or [s for s in expected if s not in seen] or "the number"
+        raise ValueError(
+            f"{path} holds {len(seen)} arrays where {network.name} has {len(expected)}; they differ in {surplus}:"
+            " it is of another architecture."
+        )
+
+
+@functools.cache
+def tell_licence(name, commercial, weights, data):
+    """Warn once if the entry may not be used for everything."""
+    if commercial is False:
+        message = f"{name}: weights {weights}; trained on data under {data}. Check that your use is allowed."
+        warnings.warn(message, LicenceNotice, stacklevel=3)
+
+
+def verify(name):
+    """Make an entry's golden images again, and compare.
+
+    Returns:
+        {"name", "images", "pixels", "max_difference" (grey levels), "differing" (pixels off by any), "ok"}; ok means at
+        most one grey level in at most 1e-4 of the pixels: two machines round differently.
+    """
+    import numpy as np
+
+    folder, card = find(name)
+    golden = np.load(cards.checked_file(folder, card, "golden.npz"), allow_pickle=False)
+    model = restore(folder, card)
+    if card["kind"] == "generator":
+        difference = np.abs(model.sample(golden["latents"]).astype(int) - golden["images"])
+        ok = difference.max() <= 1 and (difference > 0).mean() <= 1e-4
+    else:
+        logits = model.predict_on_batch(golden["images"].astype("float32") / 127.5 - 1)
+        difference = np.abs(logits - golden["logits"])
+        ok = difference.max() <= 1e-3
+    return {
+        "name": card["name"],
+        "images": len(difference),
+        "pixels": difference.size,
+        "max_difference": difference.max().item(),
+        "differing": int((difference > 0).sum()),
+        "ok": bool(ok),
+    }

@@ -1,0 +1,50 @@
+"""The extractors: their shape, their size, that they learn, and what they refuse."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasgan.models import classifiers
+
+
+@pytest.mark.parametrize("image_shape, classes", [((28, 28, 1), 10), ((32, 40, 3), 4), ((12, 12, 1), 2)])
+def test_lenet_gives_logits_and_128_features(image_shape, classes):
+    classifier = classifiers.lenet(image_shape, classes)
+    images = np.zeros((3, *image_shape), "float32")
+    assert classifier(images).shape == (3, classes)
+    features = classifiers.extractor(classifier)(images)
+    assert features.shape == (3, 128) and ops.min(features) >= 0
+
+
+def test_lenet_is_small():
+    assert classifiers.lenet().count_params() == 258_314  # 1.1 MB of weights
+
+
+def test_extractor_shares_the_weights():
+    """The features, through the last layer, are the logits; dropout rests."""
+    classifier = classifiers.lenet()
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 28, 28, 1)).astype("float32")
+    logits = classifier.get_layer("logits")(classifiers.extractor(classifier)(images))
+    np.testing.assert_allclose(ops.convert_to_numpy(logits), ops.convert_to_numpy(classifier(images)), atol=1e-5)
+
+
+def test_lenet_learns():
+    """Bright against dark squares in a few steps."""
+    keras.utils.set_random_seed(0)
+    labels = np.arange(64) % 2
+    images = np.random.default_rng(0).uniform(-1, 1, (64, 12, 12, 1)).astype("float32")
+    images[:, 4:8, 4:8] = np.where(labels, 1, -1)[:, None, None, None]
+    classifier = classifiers.lenet((12, 12, 1), 2)
+    classifier.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    classifier.fit(images, labels, batch_size=32, epochs=5, verbose=0)
+    assert classifier.evaluate(images, labels, verbose=0, return_dict=True)["accuracy"] > 0.95
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 28, 1\)"):
+        classifiers.lenet((8, 28, 1))
+    with pytest.raises(ValueError, match="classes=1"):
+        classifiers.lenet(classes=1)
+    with pytest.raises(ValueError, match="no layer named 'features'"):
+        classifiers.extractor(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
