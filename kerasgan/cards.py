@@ -1,4 +1,4 @@
-"""Cards: what an entry of the zoo is, as JSON (`card.json`), checked when read and rendered for people (`README.md`)."""
+"""Cards: what an entry of the zoo is, as JSON (`card.json`), checked when read, rendered as `README.md`."""
 
 import hashlib
 import json
@@ -112,7 +112,7 @@ def write(folder, card):
 
 
 def write_index(zoo):
-    """Pin the SHA-256 of every card in `index.json`, so that what a mirror serves can be held against what was shipped."""
+    """Pin the SHA-256 of every card in `index.json`, against which what a mirror serves is held."""
     zoo = pathlib.Path(zoo)
     write_json(zoo / INDEX, {path.parent.name: sha256(path) for path in sorted(zoo.glob(f"*/{CARD}"))})
 

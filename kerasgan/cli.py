@@ -1,4 +1,4 @@
-"""The `kerasgan` command. Data goes to stdout, progress and notices to stderr; a user's mistake is one sentence, exit 1."""
+"""The `kerasgan` command. Data goes to stdout, progress to stderr; a user's mistake is one sentence and exit code 1."""
 
 import json
 import pathlib

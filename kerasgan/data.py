@@ -90,7 +90,7 @@ class Dataset(keras.utils.PyDataset):
         return self.batch(index)
 
     def stream(self, start=0):
-        """All batches from step `start` on, without end: for `fit` with steps_per_epoch, where nothing else shuffles."""
+        """All batches from step `start` on, without end: for `fit` with steps_per_epoch."""
         return Stream(self, start)
 
 
@@ -123,7 +123,7 @@ def from_arrays(images, labels=None, *, batch_size=128, seed=0, shuffle=True, va
 
 
 def from_npz(path, **options):
-    """A dataset from a NumPy archive with `images` (or `x_train`, `x`) and, if it has them, `labels` (or `y_train`, `y`).
+    """A dataset from a NumPy archive with `images` (or `x_train`, `x`) and perhaps `labels` (`y_train`, `y`).
 
     Args:
         path: of the .npz. options: `from_arrays`'s.
@@ -157,7 +157,7 @@ def from_folder(path, image_shape=None, *, fit="crop", **options):
         options: `Dataset`'s.
 
     Raises:
-        FileNotFoundError: no such folder. ValueError: no picture in it can be read, or sizes differ without `image_shape`.
+        FileNotFoundError: no such folder. ValueError: no picture can be read, or sizes differ without `image_shape`.
     """
     folder = pathlib.Path(path)
     if not folder.is_dir():
@@ -233,7 +233,7 @@ def from_tfds(name, split="train", *, image_shape=None, data_dir=None, **options
         image_shape: (height, width, channels) to resize to. data_dir: where the data lie. options: `Dataset`'s.
 
     Raises:
-        FileNotFoundError: the data are not there; the message has the command that fetches them. ImportError: no TensorFlow.
+        FileNotFoundError: the data are not there; the message has the command that fetches them.
     """
     import tensorflow_datasets as tfds
 

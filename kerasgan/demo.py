@@ -36,9 +36,7 @@ def run(output, say=print):
     say(f"  fine-tuned.png      the same latents after {steps} steps on scikit-learn's 8x8 digits, resized")
 
     sidecar = model.export(folder / "generator.tflite", overwrite=True)
-    say(
-        f"  generator.tflite    {sidecar['bytes'] / 1e6:.1f} MB; largest difference to Keras {sidecar['max_difference']:.1e}"
-    )
+    say(f"  generator.tflite    {sidecar['bytes'] / 1e6:.1f} MB; at most {sidecar['max_difference']:.0e} from Keras")
     say(f"Done in {time.monotonic() - started:.0f} s. Next: the README, or `kerasgan --help`.")
 
 

@@ -1,7 +1,7 @@
 """The averaged generator for other places: SavedModel and TFLite, each checked against Keras on fresh latents.
 
-Beside every export lies a side-car (`<name>.json`): what goes in, what comes out, from what it was made, and the largest
-difference that was measured.
+Beside every export lies a side-car (`<name>.json`): what goes in, what comes out, from what it was made, and the
+largest difference that was measured.
 """
 
 import importlib.util
@@ -38,8 +38,7 @@ def export(model, filepath, format=None, batch_size=None, overwrite=False):
         The side-car, as a dictionary.
 
     Raises:
-        ValueError: an unknown format. FileExistsError: the path exists, and `overwrite` is not asked for. OSError: it cannot
-            be written.
+        ValueError: an unknown format. FileExistsError: the path exists, without `overwrite`. OSError: it cannot be written.
     """
     path = pathlib.Path(filepath)
     format = format or ("litert" if path.suffix == ".tflite" else "tf_saved_model")
@@ -101,7 +100,7 @@ def litert(model, path, batch_size):
 
 
 def run_litert(path, latents, batch_size):
-    """What a `.tflite` file makes of latents; in ai_edge_litert where it is installed, else in TensorFlow's interpreter."""
+    """What a `.tflite` file makes of latents; in ai_edge_litert if it is installed, else in TensorFlow's."""
     if importlib.util.find_spec("ai_edge_litert"):
         from ai_edge_litert.interpreter import Interpreter
     else:
@@ -119,7 +118,7 @@ def batches(latents, batch_size):
 
 
 def saved_model(model, path, batch_size):
-    """A SavedModel with two signatures: `serving_default(latents)` gives float images, `generate(n, seed)` uint8 images.
+    """A SavedModel with two signatures: `serving_default(latents)`: float images, `generate(n, seed)`: uint8.
 
     `generate` gives the images of `model.generate(n, seed)`.
     """
@@ -142,7 +141,7 @@ def saved_model(model, path, batch_size):
 
 
 def latents_of(distribution, seed, n, size):
-    """`random.normal` or `random.uniform` of (seed, range(n), size), in a graph: TensorFlow's Philox, counter from 0."""
+    """`random.normal` or `random.uniform` of (seed, range(n), size), in a graph: TensorFlow's own Philox."""
     draw = {"normal": tf.raw_ops.StatelessRandomNormalV2, "uniform": tf.raw_ops.StatelessRandomUniformV2}[distribution]
     key, counter = tf.bitcast(tf.reshape(seed, [1]), tf.uint64), tf.zeros([2], tf.uint64)
     rows = draw(shape=[n, 4 * -(-size // 4)], key=key, counter=counter, alg=1)[:, :size]

@@ -13,7 +13,7 @@ def sha256(path):
 
 
 def write_atomically(path, write):
-    """Let `write(temporary path)` make a file, then rename it to `path`: whoever looks sees the old file or the new one.
+    """Let `write(temporary path)` make a file, then rename it to `path`: others see the old file or the new one.
 
     The temporary file lies beside `path`, has its suffixes and a name of its own, and never outlives a failure.
     """

@@ -24,13 +24,13 @@ if BACKEND == "tensorflow":
     def across_workers():
         """Whether several processes train together."""
         strategy = tf.distribute.get_strategy()
-        # `_in_multi_worker_mode` is private: a MultiWorkerMirroredStrategy with one worker has no public sign of it, and
-        # without it the logs of a single worker would get a needless axis.
+        # `_in_multi_worker_mode` is private: a MultiWorkerMirroredStrategy with one worker has no public sign of
+        # it, and without it the logs of a single worker would get a needless axis.
         several = getattr(strategy.extended, "_in_multi_worker_mode", lambda: False)
         return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and several()
 
     def of_players(play, players):
-        """Play once; return what it returned, and the gradients of each player's losses for that player's weights alone.
+        """Play once; return what it returned, and each player's gradients, of its losses for its weights alone.
 
         Args:
             play: a function that returns {name: scalar}; what starts with a player's name is a loss of that player.
@@ -84,7 +84,7 @@ elif BACKEND == "torch":
         return False
 
     def of_players(play, players):
-        """Play once; return what it returned, and the gradients of each player's losses for that player's weights alone.
+        """Play once; return what it returned, and each player's gradients, of its losses for its weights alone.
 
         Args:
             play: a function that returns {name: scalar}; what starts with a player's name is a loss of that player.

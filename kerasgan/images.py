@@ -64,8 +64,8 @@ def check(images, image_shape=None, value_range=None):
             raise ValueError(f"uint8 images lie in [0, 255]; value_range={value_range} is for floats.")
         return
     if images.dtype.kind != "f":
-        raise ValueError(f"Images are uint8, or floats in [-1, 1]; saw {images.dtype}: pass images.astype('uint8') if they"
-                         " lie in [0, 255].")  # fmt: skip
+        raise ValueError(f"Images are uint8, or floats in [-1, 1]; saw {images.dtype}: pass images.astype('uint8')"
+                         " if they lie in [0, 255].")  # fmt: skip
     if not np.isfinite(images).all():
         raise ValueError(f"{np.count_nonzero(~np.isfinite(images))} values of the images are NaN or infinite.")
     if images.size:
@@ -108,7 +108,7 @@ def read(path, channels=None):
     channel, or white where 1 or 3 channels are asked for.
 
     Args:
-        path: any format that Pillow reads. channels: 1, 3 or 4; None is 1 for grey pictures, 4 for transparent ones, else 3.
+        path: any format that Pillow reads. channels: 1, 3 or 4; None is 1 for grey pictures, 4 for transparent, else 3.
 
     Raises:
         ValueError: it is no picture, or a damaged one. FileNotFoundError: no such file.

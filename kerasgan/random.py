@@ -56,7 +56,7 @@ def philox(seed, counters):
 
 
 def fractions(seed, indices, size):
-    """Uniform numbers in [0, 1), float64 `(len(indices), size rounded up to 4)`; row i depends on (seed, indices[i])."""
+    """Uniform numbers in [0, 1), float64 `(len(indices), size)`, size rounded up to 4."""
     blocks = -(-size // 4)
     counters = np.asarray(indices, "uint64")[:, None] * np.uint64(blocks) + np.arange(blocks, dtype="uint64")
     bits = philox(seed, counters).reshape(len(counters), 4 * blocks)
@@ -83,7 +83,7 @@ DISTRIBUTIONS = {"normal": normal, "uniform": uniform}
 
 
 def interpolate(first, last, steps):
-    """A walk between two latents along the great circle, on which the length of normal latents stays typical (White 2016).
+    """A walk between two latents along the great circle, which keeps their length typical (White 2016).
 
     Args:
         first, last: arrays of one shape. steps: the number of points, both ends among them.

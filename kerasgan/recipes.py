@@ -45,7 +45,7 @@ def read(path):
     """The recipe in a TOML file, as a dictionary with every section.
 
     Raises:
-        FileNotFoundError: no such file. ValueError: it is no TOML, or has an unknown section or key (the nearest named).
+        FileNotFoundError: no such file. ValueError: it is no TOML, or has an unknown section or key.
     """
     path = pathlib.Path(path)
     try:

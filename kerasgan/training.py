@@ -50,7 +50,7 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
         callbacks: Keras callbacks to add.
 
     Raises:
-        FileExistsError: the folder has a run, and `resume` is not asked for. FileNotFoundError: there is none to resume.
+        FileExistsError: the folder has a run, without `resume`. FileNotFoundError: there is none to resume.
         Interrupted: Ctrl-C or SIGTERM; saved.
     """
     path = find_recipe(name)
@@ -94,7 +94,7 @@ def check_run(run, checkpoints, resume):
 
 
 def play(model, dataset, epochs, start, callbacks, verbose):
-    """Fit from step `start` to the end of the last epoch: a half-done epoch is finished first, with the data it has left."""
+    """Fit from step `start` to the end of the last epoch: a half-done epoch is finished first."""
     epoch, done = divmod(start, len(dataset))
     if done:
         left = len(dataset) - done

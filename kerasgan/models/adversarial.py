@@ -163,11 +163,11 @@ class Adversarial(Generative):
     # --- playing -------------------------------------------------------------------------------------------------
 
     def descend(self, play, batch):
-        """Play the game on a batch and let every player take a step down its own loss: the only place that moves a weight.
+        """Play the game on a batch and let every player step down its own loss: the only place that moves a weight.
 
         Args:
-            play: a function of a batch that returns {name: scalar}; it may be called several times, each time on its own
-                slice and with fresh noise. What starts with a player's name is a loss of that player; the rest is
+            play: a function of a batch that returns {name: scalar}; it may be called several times, each time on its
+                own slice and with fresh noise. What starts with a player's name is a loss of that player; the rest is
                 reported. A player without a loss rests.
             batch: tensors whose first axis is the sample.
 
@@ -207,7 +207,7 @@ class Adversarial(Generative):
             mean.assign(mean + rate * (ops.cast(ops.stop_gradient(now), "float32") - mean))
 
     def scores(self, images):
-        """The only door to D: augmentation, instance noise, packing, then the discriminator; float32 (batch / pack, 1)."""
+        """The only door to D: augmentation, instance noise, packing, the discriminator; float32 (batch / pack, 1)."""
         if self.rules["augment"] is not None:
             images = self.rules["augment"](images, self.random)
         if self.rules["instance_noise"] is not None:

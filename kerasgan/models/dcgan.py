@@ -83,32 +83,39 @@ class DCGAN(Adversarial):
             default under 15 million parameters (the paper's 64x64 model has 128, and 36 million).
         kernel_size: of the strided convolutions, 5 in the authors' code.
         convolutions: per level; 2 adds one of stride 1, as the authors' 32x32 model has.
-        generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default, because
-            gradient penalties and relativistic pairing, which train far better, do not go with it.
+        generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default: gradient
+            penalties and relativistic pairing, which train far better, do not go with it.
         generator, discriminator: networks of your own instead: built models, or functions that build them.
         The rest is `Adversarial`'s.
     """
 
     def __init__(
-        self, image_shape=(64, 64, 3), *, latent_size=100, width=None, kernel_size=5, convolutions=1, generator_norm=True,
-        discriminator_norm=False, discriminator_width=None, generator=None, discriminator=None, pack=1, **kwargs,
-    ):  # fmt: skip
+        self,
+        image_shape=(64, 64, 3),
+        *,
+        latent_size=100,
+        width=None,
+        kernel_size=5,
+        convolutions=1,
+        generator_norm=True,
+        discriminator_norm=False,
+        generator=None,
+        discriminator=None,
+        pack=1,
+        **kwargs,
+    ):
         image_shape = tuple(image_shape)
-        halves = check_image_shape(image_shape)
-        width = width or (64 if halves <= 4 else 32)
-        self_config = dict(
-            image_shape=image_shape, latent_size=latent_size, width=width, kernel_size=kernel_size,
-            convolutions=convolutions, generator_norm=generator_norm, discriminator_norm=discriminator_norm,
-            discriminator_width=discriminator_width,
-        )  # fmt: skip
+        width = width or (64 if check_image_shape(image_shape) <= 4 else 32)
+        shared = dict(width=width, kernel_size=kernel_size, convolutions=convolutions)
         judged = (*image_shape[:2], image_shape[2] * pack)
         super().__init__(
-            generator or (lambda: build_generator(image_shape, latent_size, width, kernel_size, convolutions, generator_norm)),
-            discriminator or (lambda: build_discriminator(judged, discriminator_width or width, kernel_size, convolutions, discriminator_norm)),
+            generator or (lambda: build_generator(image_shape, latent_size, norm=generator_norm, **shared)),
+            discriminator or (lambda: build_discriminator(judged, norm=discriminator_norm, **shared)),
             pack=pack,
             **kwargs,
-        )  # fmt: skip
-        self.config = self_config
+        )
+        norms = dict(generator_norm=generator_norm, discriminator_norm=discriminator_norm)
+        self.config = dict(image_shape=image_shape, latent_size=latent_size, **shared, **norms)
         self.own = {"generator": generator is not None, "discriminator": discriminator is not None}
 
     def get_config(self):

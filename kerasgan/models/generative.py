@@ -12,8 +12,8 @@ from kerasgan.models import networks, rules
 class Generative(keras.Model):
     """A model that draws images from latents with `average`; `Adversarial` makes its parts and trains them.
 
-    Expects: `average` (a network), `latent_shape`, `latent_distribution`, `image_shape`, `random` and `evaluation` (seed
-    generators), `trackers` and `measures` (metrics of the logs, and of real against generated images).
+    Expects: `average` (a network), `latent_shape`, `latent_distribution`, `image_shape`, `random` and `evaluation`
+    (seed generators), `trackers` and `measures` (metrics of the logs, and of real against generated images).
     """
 
     conditional = False  # whether images are drawn, and judged, with labels
@@ -21,7 +21,7 @@ class Generative(keras.Model):
     # --- sampling ------------------------------------------------------------------------------------------------
 
     def call(self, inputs, training=False):
-        """Images of the average: latents (batch, *latent_shape) to float32 (batch, height, width, channels) in [-1, 1]."""
+        """Images of the average: latents (batch, *latent_shape) to float32 (batch, height, width, channels)."""
         return self.average(inputs, training=False)
 
     def generate(self, n, seed=None, *, labels=None, batch_size=256):
@@ -71,7 +71,7 @@ class Generative(keras.Model):
         return self.draw(like, self.latent_shape, self.latent_distribution, seed)
 
     def draw(self, like, shape, distribution, seed=None):
-        """Noise for each sample of `like`. Replicas share one seed: each draws for all of them and takes its own part."""
+        """Noise for each sample of `like`. Replicas share one seed: each draws for all and takes its own part."""
         n, (index, count) = ops.shape(like)[0], gradients.replica()
         shape, seed = (n * count, *shape), seed or self.random
         if distribution == "normal":

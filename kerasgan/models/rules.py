@@ -42,8 +42,8 @@ def check(model, optimizers, rules):
     if mixes and (penalty is not None or loss.paired):
         what = "a gradient penalty" if penalty is not None else f"the loss {loss.name!r}"
         raise ValueError(
-            f"The discriminator has BatchNormalization, which mixes the images of a batch, and {what} judges them one by one:"
-            " build it without (DCGAN(discriminator_norm=False)), or choose another loss."
+            f"The discriminator has BatchNormalization, which mixes the images of a batch, and {what} judges them one by one: build"
+            " it without (DCGAN(discriminator_norm=False)), or choose another loss."
         )
     smoothing = rules["label_smoothing"]
     if not 0 <= smoothing < 0.5:
