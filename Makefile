@@ -10,12 +10,13 @@ TORCH ?= torch==2.13.0
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check install -q
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint zoo clean
 
 help:
 	@echo "make demo    load a pretrained GAN, draw digits, fine-tune it, export it"
 	@echo "make test    run all tests (PYTEST_ARGS='-k losses' for some)"
 	@echo "make lint    ruff"
+	@echo "make zoo     the index, cards and table made from zoo/*/card.json"
 	@echo "make clean   remove $(VENV) and what was built"
 
 demo: $(VENV)/.demo
@@ -26,6 +27,9 @@ test: $(VENV)/.dev $(if $(TORCH),$(VENV)/.torch)
 
 lint: $(VENV)/.ruff
 	$(RUN) -m ruff check .
+
+zoo: $(VENV)/.dev
+	$(RUN) -c "from kerasgan import cards; cards.publish('zoo', 'README.md')"
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

@@ -7,7 +7,12 @@ import pathlib
 from kerasgan.files import sha256, write_atomically, write_json
 
 CARD, INDEX = "card.json", "index.json"
-NEEDED = ("name", "kind", "model", "files", "fingerprint", "licences")
+TABLE = ("<!-- zoo -->", "<!-- /zoo -->")  # in the project's README, around the table made from the cards
+NEEDED = {  # what every card has, and what the card of a generator has besides
+    "name": str, "kind": str, "model": dict, "files": dict, "fingerprint": str, "licences": dict, "parameters": dict,
+    "images": dict, "training": dict, "data": dict, "versions": dict,
+}  # fmt: skip
+NEEDED_BY_GENERATORS = {"compile": dict, "latents": dict}
 
 
 def read(folder, pinned=None):
@@ -28,15 +33,27 @@ def read(folder, pinned=None):
         )
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in NEEDED if key not in card]
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise ValueError(f"{path} is no card: {error}.") from None
-    if missing:
-        raise ValueError(f"{path} is no card: it lacks {', '.join(missing)}.")
-    for name in card["files"]:
-        if pathlib.PurePath(name).name != name:
-            raise ValueError(f"{path} names a file outside its folder: {name!r}.")
+    check(path, card)
     return card
+
+
+def check(path, card):
+    """Refuse what is no card, and a card that names files outside its folder."""
+    if not isinstance(card, dict):
+        raise ValueError(f"{path} is no card: it holds {type(card).__name__}, not an object.")
+    needed = NEEDED | (NEEDED_BY_GENERATORS if card.get("kind") == "generator" else {})
+    if missing := [key for key in needed if key not in card]:
+        raise ValueError(f"{path} is no card: it lacks {', '.join(missing)}.")
+    for key, kind in needed.items():
+        if not isinstance(card[key], kind):
+            raise ValueError(f"{path} is no card: its {key!r} is {card[key]!r:.60}, not of type {kind.__name__}.")
+    for name, facts in card["files"].items():
+        if name in ("", ".", "..") or set(name) & set("/\\:\0"):
+            raise ValueError(f"{path} names a file outside its folder: {name!r}.")
+        if not (isinstance(facts, dict) and {"sha256", "bytes"} <= set(facts)):
+            raise ValueError(f"{path} is no card: the file {name} has no sha256 and bytes.")
 
 
 def checked_file(folder, card, name):
@@ -76,23 +93,27 @@ def manifest(path):
     """
     import h5py
 
-    found = {}
-
-    def visit(place, link):
-        if not isinstance(link, h5py.HardLink):
-            raise ValueError(f"{path} holds a link at {place}, where weights hold none.")
-        item = file[place]
-        if isinstance(item, h5py.Dataset):
-            if item.dtype.kind not in "fiu" or item.external:
-                raise ValueError(f"{path} holds {item.dtype} at {place}, where weights hold numbers.")
-            found[place] = tuple(item.shape)
-
+    found, links = {}, []
     try:
         with h5py.File(path, "r") as file:
-            file.visititems_links(visit)
+            file.visititems_links(lambda place, link: links.append((place, link)))  # it may not raise in there
+            for place, link in links:
+                if not isinstance(link, h5py.HardLink):
+                    raise ValueError(f"{path} holds a link at {place}, where weights hold none.")
+                if isinstance(file[place], h5py.Dataset):
+                    found[place] = plain_shape(path, place, file[place])
     except OSError as error:
         raise ValueError(f"{path} is no HDF5 file: {error}.") from None
     return found
+
+
+def plain_shape(path, place, array):
+    """The shape of an HDF5 array; refused if it is not of numbers, stored as they are, in this file."""
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{path} holds {array.dtype} at {place}, where weights hold numbers.")
+    if array.external or array.is_virtual or array.id.get_create_plist().get_nfilters():
+        raise ValueError(f"{path} holds no plain array at {place}: filters and other files are refused.")
+    return tuple(array.shape)
 
 
 def fingerprint(model_section, manifests):
@@ -106,9 +127,9 @@ def fingerprint(model_section, manifests):
 
 def write(folder, card):
     """Write `card.json` and the `README.md` made from it."""
-    folder = pathlib.Path(folder)
-    write_json(folder / CARD, card)
-    write_atomically(folder / "README.md", lambda path: path.write_text(render(card), encoding="utf-8"))
+    folder, text = pathlib.Path(folder), render(card)
+    write_atomically(folder / "README.md", lambda path: path.write_text(text, encoding="utf-8"))
+    write_json(folder / CARD, card)  # last: without a card there is no entry
 
 
 def write_index(zoo):
@@ -117,9 +138,36 @@ def write_index(zoo):
     write_json(zoo / INDEX, {path.parent.name: sha256(path) for path in sorted(zoo.glob(f"*/{CARD}"))})
 
 
+def publish(zoo, readme):
+    """Bring everything that is made from cards up to date: each entry's README.md, the index, the project's table."""
+    zoo, readme = pathlib.Path(zoo), pathlib.Path(readme)
+    text = readme.read_text(encoding="utf-8")
+    if [text.count(mark) for mark in TABLE] != [1, 1]:
+        raise ValueError(f"{readme} needs the lines {TABLE[0]} and {TABLE[1]}, once each, around its table.")
+    found = {path.parent: read(path.parent) for path in sorted(zoo.glob(f"*/{CARD}"))}
+    for folder, card in found.items():
+        write(folder, card)
+    write_index(zoo)
+    (before, rest), rows = text.split(TABLE[0]), "\n".join(zoo_table(found.values()))
+    text = before + TABLE[0] + "\n" + rows + "\n" + TABLE[1] + rest.split(TABLE[1])[1]
+    write_atomically(readme, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def zoo_table(found):
+    """Lines of the table of all entries."""
+    rows = []
+    for card in found:
+        name, size = f"[{card['name']}](zoo/{card['name']})", sum(f["bytes"] for f in card["files"].values()) / 1e6
+        measured = [f"{m['metric'].replace('_', ' ')} {spread(m)}" for m in card.get("metrics", [])[:1]]
+        anchors = [f"real data {real(m)}" for m in card.get("metrics", [])[:1] if real(m)]
+        licence = card["licences"].get("weights")
+        rows.append([name, card.get("title"), "; ".join(measured + anchors), f"{size:.1f} MB", licence])
+    return table(["entry", "what", "measured", "size", "licence of the weights"], rows)
+
+
 def render(card):
     """The model card as markdown."""
-    lines = [f"# {card['name']}", "", card.get("summary", ""), ""]
+    lines = [f"# {card['name']}", "", card.get("summary") or "", ""]
     if card["kind"] == "generator":
         latents = card["latents"]
         lines += [
@@ -131,7 +179,7 @@ def render(card):
             f'model = kerasgan.load("{card["name"]}")',
         ]
         lines += ["images = model.generate(16, seed=7)  # uint8 " + str((16, *card["images"]["shape"])), "```", ""]
-    rows = {"paper": card.get("paper"), "task": card.get("task")}
+    rows = {key: card[key] for key in ("paper", "task") if card.get(key)}
     rows |= {f"parameters, {part}": f"{count:,}" for part, count in card["parameters"].items()}
     if card["kind"] == "generator":
         rows["latents"] = f"{tuple(latents['shape'])}, {latents['distribution']}"
@@ -154,7 +202,8 @@ def render(card):
 
 def table(head, rows):
     """Lines of a markdown table."""
-    body = [f"| {' | '.join(str(cell).replace('|', '/') for cell in row)} |" for row in rows]
+    words = [["" if cell is None else str(cell).replace("|", "/") for cell in row] for row in rows]
+    body = [f"| {' | '.join(row)} |" for row in words]
     return [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *body]
 
 

@@ -9,7 +9,8 @@ import click
 
 from kerasgan import __version__
 
-MISTAKES = (ValueError, TypeError, OSError, FloatingPointError, ImportError)  # what our own checks raise
+# What our own checks raise. Anything else is a bug of ours, and shows its traceback.
+MISTAKES = (ValueError, TypeError, OSError, FloatingPointError, ImportError, NotImplementedError)
 
 
 class Commands(click.Group):
@@ -29,11 +30,16 @@ class Commands(click.Group):
         """Run a command."""
         if context.params.get("debug"):
             return super().invoke(context)
-        warnings.showwarning = lambda message, *rest, **more: click.echo(f"note: {message}", err=True)
         try:
-            return super().invoke(context)
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *rest, **more: click.echo(f"note: {message}", err=True)
+                return super().invoke(context)
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else context.command_path
+            click.echo(f"kerasgan: {error.format_message()} See `{path} --help`.", err=True)
+            context.exit(1)
         except MISTAKES as error:
-            click.echo(f"kerasgan: {error}", err=True)
+            click.echo(f"kerasgan: {str(error) or type(error).__name__}", err=True)
             context.exit(1)
         except KeyboardInterrupt:
             click.echo("kerasgan: stopped.", err=True)
@@ -64,9 +70,15 @@ def list_(pattern, family, kind, as_json):
     """List the models whose name fits PATTERN (*, ?)."""
     from kerasgan import zoo
 
+    here, absent = zoo.folders(), {"title": "not on this machine: fetched from KERASGAN_MIRROR"}
     names = zoo.list_models(pattern, family=family, kind=kind)
-    rows = [{key: zoo.info(name).get(key) for key in ("name", "kind", "title")} for name in names]
-    show(rows, as_json, lambda rows: "\n".join(f"{r['name']:16} {r['kind']:10} {r['title'] or ''}" for r in rows))
+    found = {name: zoo.info(name) if name in here else absent for name in names}
+    rows = [{"name": name, "kind": card.get("kind"), "title": card.get("title")} for name, card in found.items()]
+    if rows or as_json:
+        lines = [f"{row['name']:16} {row['kind'] or '':10} {row['title'] or ''}" for row in rows]
+        show(rows, as_json, lambda _: "\n".join(lines))
+    else:
+        click.echo("There is no such model.", err=True)
 
 
 @main.command()
@@ -81,26 +93,23 @@ def info(name, as_json):
 
 @main.command()
 @click.argument("name")
-@click.option("-n", default=64, show_default=True, help="How many images.")
-@click.option("--seed", type=int, help="Image i depends on (seed, i) alone; drawn and told if not given.")
-@click.option(
-    "-o", "--output", default="samples.png", show_default=True, help="A picture (grid), .npz, or a folder with --each."
-)
+@click.option("-n", type=click.IntRange(1), default=64, show_default=True, help="How many images.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Image i depends on (seed, i) alone; drawn if absent.")
+@click.option("-o", "--output", help="A picture (grid) or .npz; with --each a folder.  [default: samples.png, samples]")
 @click.option("--each", is_flag=True, help="One picture per image, in the folder OUTPUT.")
 @as_json
 def generate(name, n, seed, output, each, as_json):
     """Draw images with the model NAME (an entry, a folder, a .keras file)."""
     from kerasgan import files, images, plotting, zoo
 
-    path = pathlib.Path(output)
-    if each:
-        path.mkdir(parents=True, exist_ok=True)
-    else:
-        files.check_writable(path)
-        images.check_format(path) if path.suffix != ".npz" else None
-    model = zoo.load(name)
+    path = pathlib.Path(output or ("samples" if each else "samples.png"))
+    files.check_writable(path / "0.png" if each and path.is_dir() else path)
+    if not each and path.suffix != ".npz":
+        images.check_format(path)
+    model = generator(zoo.load(name), name)
     drawn = model.generate(n, seed=seed)
     if each:
+        path.mkdir(exist_ok=True)
         width = len(str(n - 1))
         for i, image in enumerate(drawn):
             images.write(path / f"{i:0{width}}.png", image)
@@ -127,7 +136,7 @@ def train(name, output, resume, source, epochs, tensorboard, as_json):
     from kerasgan import training
     from kerasgan.callbacks import Progress
 
-    run = pathlib.Path(output or pathlib.Path("runs") / pathlib.Path(name).stem)
+    run = training.run_folder(training.find_recipe(name), output)
     callbacks = [Progress()]
     if tensorboard:
         callbacks.append(tensorboard_callback(run / "tensorboard"))
@@ -155,13 +164,27 @@ def verify(name, as_json):
 
 @main.command()
 @click.argument("name")
+@click.option("--data", "source", help="Other real images than the recipe's test split; not written onto the card.")
+@click.option("-n", type=click.IntRange(1), default=10_000, show_default=True, help="Images on each side.")
+@as_json
+def evaluate(name, source, n, as_json):
+    """Measure NAME against real images it never saw, and write the numbers onto its card."""
+    from kerasgan import cards, evaluation
+
+    rows = evaluation.evaluate(name, n=n, source=source)
+    words = [[row["metric"], cards.spread(row), cards.real(row)] for row in rows]
+    show(rows, as_json, lambda _: "\n".join(f"{m:18} {value:36} real data {real}" for m, value, real in words))
+
+
+@main.command()
+@click.argument("name")
 @click.option("-o", "--output", required=True, help="A .tflite file, or a folder for a SavedModel.")
 @as_json
 def export(name, output, as_json):
     """Write the generator of NAME as a SavedModel or .tflite, with a side-car and its measured error."""
     from kerasgan import zoo
 
-    value = zoo.load(name).export(output)
+    value = generator(zoo.load(name), name).export(output)
     show(value, as_json, lambda v: f"{v['path']}: largest difference to Keras {v['max_difference']:.1e}")
 
 
@@ -172,6 +195,17 @@ def demo(output):
     from kerasgan.demo import run
 
     run(output, click.echo)
+
+
+def generator(model, name):
+    """The model, if it draws images.
+
+    Raises:
+        ValueError: it is a classifier, or some other Keras model.
+    """
+    if not hasattr(model, "generate"):
+        raise ValueError(f"{name} draws no images: it is {type(model).__name__} {model.name!r}, not a GAN.")
+    return model
 
 
 def tensorboard_callback(folder):

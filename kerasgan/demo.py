@@ -17,6 +17,7 @@ def run(output, say=print):
     from kerasgan import data, images, plotting, random, zoo
 
     started = time.monotonic()
+    digits = scans()
     folder = pathlib.Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     model = zoo.load(NAME)
@@ -31,7 +32,8 @@ def run(output, say=print):
     say("  interpolation.png   walks from one digit to the next through the latents")
 
     steps = 40
-    model.fit(data.from_arrays(small_digits(model.image_shape), batch_size=64), steps_per_epoch=steps, verbose=0)
+    dataset = data.from_arrays(small_digits(digits, model.image_shape), batch_size=64)
+    model.fit(dataset, steps_per_epoch=steps, verbose=0)
     images.write(folder / "fine-tuned.png", plotting.grid(model.generate(64, seed=7)))
     say(f"  fine-tuned.png      the same latents after {steps} steps on scikit-learn's 8x8 digits, resized")
 
@@ -40,15 +42,20 @@ def run(output, say=print):
     say(f"Done in {time.monotonic() - started:.0f} s. Next: the README, or `kerasgan --help`.")
 
 
-def small_digits(image_shape):
-    """The 1,797 digits that scikit-learn brings, 8x8, as uint8 images of another size."""
+def scans():
+    """The 1,797 digits that scikit-learn brings: uint8 (1797, 8, 8, 1)."""
     try:
         from sklearn.datasets import load_digits
     except ImportError:
         raise ImportError("The demo fine-tunes on scikit-learn's digits: pip install 'kerasgan[metrics]'.") from None
+    return (load_digits().images * (255 / 16)).astype("uint8")[..., None]
+
+
+def small_digits(digits, image_shape):
+    """Digits as uint8 images of another size, with the margin that MNIST's have: they fill 20 of 28 pixels."""
     from kerasgan.data import resize
 
-    digits = (load_digits().images * (255 / 16)).astype("uint8")[..., None]
-    inner = tuple(side * 5 // 7 for side in image_shape[:2])  # MNIST's digits fill 20 of 28 pixels
-    edges = [(side - small) // 2 for side, small in zip(image_shape, inner, strict=False)]
-    return np.stack([np.pad(resize(digit, inner), [(e, e) for e in edges] + [(0, 0)]) for digit in digits])
+    inner = tuple(side * 5 // 7 for side in image_shape[:2])
+    margins = [(side - small) for side, small in zip(image_shape[:2], inner, strict=True)]
+    edges = [(margin // 2, margin - margin // 2) for margin in margins]
+    return np.stack([np.pad(resize(digit, inner), [*edges, (0, 0)]) for digit in digits])

@@ -18,6 +18,7 @@ from kerasgan import __version__
 from kerasgan.files import check_writable, write_json
 
 FORMATS = ("tf_saved_model", "litert")
+FILES = {".tflite", ".onnx", ".keras", ".h5", ".pb", ".pt"}  # suffixes that no folder has
 CHECKED = 100  # latents that an export is compared on, none of which trained or calibrated anything
 SEED = 19999
 
@@ -38,7 +39,8 @@ def export(model, filepath, format=None, batch_size=None, overwrite=False):
         The side-car, as a dictionary.
 
     Raises:
-        ValueError: an unknown format. FileExistsError: the path exists, without `overwrite`. OSError: it cannot be written.
+        ValueError: an unknown format, or a suffix or batch size that does not fit. FileExistsError: the path exists.
+        OSError: it cannot be written.
     """
     path = pathlib.Path(filepath)
     format = format or ("litert" if path.suffix == ".tflite" else "tf_saved_model")
@@ -46,8 +48,11 @@ def export(model, filepath, format=None, batch_size=None, overwrite=False):
         raise ValueError(f"Unknown format {format!r}. There are: {', '.join(FORMATS)}.")
     if format == "litert" and path.suffix != ".tflite":
         raise ValueError(f"A litert export is one file that ends in .tflite; saw {path}.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another path, or pass overwrite=True.")
+    if format == "tf_saved_model" and path.suffix in FILES:
+        raise ValueError(f"A SavedModel is a folder and litert a .tflite file; {path} names another format.")
+    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
+        raise ValueError(f"batch_size is None or an integer of at least 1; saw {batch_size!r}.")
+    check_free(path, overwrite)
     sidecar = path.with_name(path.name + ".json")
     check_writable(sidecar)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as place:
@@ -61,6 +66,14 @@ def export(model, filepath, format=None, batch_size=None, overwrite=False):
     description = {"path": str(path)} | description
     write_json(sidecar, description)
     return description
+
+
+def check_free(path, overwrite):
+    """Refuse to write over what lies there, or over a folder that is no SavedModel."""
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists: choose another path, or pass overwrite=True.")
+    if path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").is_file():
+        raise FileExistsError(f"{path} is a folder with other things than a SavedModel: it is not overwritten.")
 
 
 def describe(model, format, path, run, batch_size):
@@ -158,7 +171,7 @@ def run_saved_model(path, latents, batch_size):
 def needs_tensorflow():
     """Refuse to export on another backend, whose tensors TensorFlow cannot trace."""
     if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
+        raise NotImplementedError(
             f"Exports are written on the TensorFlow backend, and Keras runs on {keras.backend.backend()!r}:"
             " save the model (model.save), and export it in a process with KERAS_BACKEND=tensorflow."
         )

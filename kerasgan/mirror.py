@@ -1,10 +1,10 @@
 """Entries from a mirror: any HTTP server (or `file://` folder) that serves the zoo's folders as files."""
 
 import hashlib
+import http.client
 import json
 import os
 import pathlib
-import urllib.error
 import urllib.request
 
 from kerasgan import cards
@@ -27,13 +27,14 @@ def fetch(address, name, pinned):
     Raises:
         OSError: the mirror does not answer, or lacks a file. ValueError: it serves other bytes than were shipped.
     """
-    folder = cache() / name
-    folder.mkdir(parents=True, exist_ok=True)
+    folder, address = cache() / name, address.rstrip("/")
     content = download(f"{address}/{name}/{cards.CARD}")
     if hashlib.sha256(content).hexdigest() != pinned:
         raise ValueError(
-            f"{address} serves another card of {name} than kerasgan {pinned[:12]} was shipped with: not used."
+            f"{address} serves another card of {name} than this kerasgan was shipped with (SHA-256 {pinned[:12]}...):"
+            " not used. Point KERASGAN_MIRROR at a mirror of this version."
         )
+    folder.mkdir(parents=True, exist_ok=True)
     for file, expected in json.loads(content)["files"].items():
         path = folder / pathlib.PurePath(file).name
         if path.is_file() and sha256(path) == expected["sha256"]:
@@ -53,5 +54,5 @@ def download(url):
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
             return answer.read()
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: it is no address
         raise OSError(f"Could not fetch {url}: {error}. Check KERASGAN_MIRROR and the network.") from None

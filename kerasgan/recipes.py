@@ -2,6 +2,7 @@
 
     [model]            variant and the arguments of its constructor
     [compile]          the rules of the game; numbers may be schedules: {schedule = "cosine", first = 1.0, last = 0.1}
+    [augment]          of an extractor: rotation in degrees, shift in pixels
     [fine_tuning]      the rules that `load` compiles the finished entry with
     [data]             train, validation, test: what `kerasgan.data.read` takes; licence
     [training]         epochs, batch_size, seed, dtype_policy
@@ -18,10 +19,16 @@ import keras
 from kerasgan import losses, penalties
 from kerasgan.models import VARIANTS, rules
 
-OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+}
 SECTIONS = {
     "model": {"variant"},
     "compile": set(),
+    "augment": {"rotation", "shift"},
     "fine_tuning": set(),
     "data": {"train", "validation", "test", "licence"},
     "training": {"epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps"},
@@ -34,18 +41,20 @@ SECTIONS = {
         "weights_licence",
         "commercial",
         "class_names",
-        "hours",
-        "metrics",
+        "extractor",
     },
 }
-FREE = {"model", "compile", "fine_tuning", "card"}  # whoever is built from these checks their other keys
+FREE = {"model", "compile", "fine_tuning"}  # whoever is built from these checks their other keys
+NEEDED = {"model": {"variant"}, "data": {"train"}, "training": {"epochs", "batch_size"}}
+NEEDED_BY_EXTRACTORS = {"compile": {"optimizer"}, "data": {"train", "validation", "test"}}
+COUNTS = {"epochs": 1, "batch_size": 1, "checkpoint_steps": 1, "seed": 0}  # integers of [training], and their least
 
 
 def read(path):
     """The recipe in a TOML file, as a dictionary with every section.
 
     Raises:
-        FileNotFoundError: no such file. ValueError: it is no TOML, or has an unknown section or key.
+        FileNotFoundError: no such file. ValueError: it is no TOML, has an unknown section or key, or lacks one.
     """
     path = pathlib.Path(path)
     try:
@@ -56,11 +65,18 @@ def read(path):
         raise ValueError(f"{path} is no TOML: {error}.") from None
     for section, content in recipe.items():
         rules.check_choice(f"section of {path.name}", section, SECTIONS)
-        for key in set(content) - SECTIONS[section] if section not in FREE else ():
-            rules.check_choice(f"key of [{section}]", key, SECTIONS[section])
-    for section in ("model", "data", "training"):
-        if section not in recipe:
-            raise ValueError(f"{path} has no section [{section}].")
+        if not isinstance(content, dict):
+            raise ValueError(f"{path}: {section} is a section, [{section}], with keys below it; saw {content!r}.")
+        for key in content if section not in FREE else ():
+            rules.check_choice(f"key of [{section}]", key, sorted(SECTIONS[section]))
+    kind = recipe.get("card", {}).get("kind")
+    for section, keys in (NEEDED | (NEEDED_BY_EXTRACTORS if kind == "extractor" else {})).items():
+        if missing := sorted(keys - recipe.get(section, {}).keys()):
+            raise ValueError(f"{path} lacks {', '.join(missing)} in its section [{section}].")
+    for key, least in COUNTS.items():
+        value = recipe["training"].get(key, least)
+        if type(value) is not int or value < least:
+            raise ValueError(f"{path}: {key} in [training] is an integer of at least {least}; saw {value!r}.")
     return {section: recipe.get(section, {}) for section in SECTIONS}
 
 
@@ -88,9 +104,8 @@ def compile_model(model, section, steps):
     for name, value in section.items():
         if name.endswith("_optimizer"):
             value = optimizer(value, steps)
-        elif name == "penalty" and value is not None:
-            rules.check_choice("penalty", value.get("kind"), penalties.KINDS)
-            value = penalties.Penalty(value["kind"], scheduled(value.get("weight", 1.0), steps))
+        elif name == "penalty":
+            value = penalty(value, steps)
         elif name == "instance_noise":
             value = scheduled(value, steps)
         elif name == "loss":
@@ -99,8 +114,17 @@ def compile_model(model, section, steps):
     model.compile(**options)
 
 
+def penalty(section, steps):
+    """The penalty that `{kind = "r1_r2", weight = 0.1}` describes; weight is 1 by default."""
+    check_table("penalty", section, {"kind"}, {"weight"})
+    rules.check_choice("penalty", section["kind"], penalties.KINDS)
+    return penalties.Penalty(section["kind"], scheduled(section.get("weight", 1.0), steps))
+
+
 def optimizer(section, steps):
     """The optimizer that `{name = "adam", learning_rate = 5e-4, beta_1 = 0.0}` describes."""
+    if not isinstance(section, dict):
+        raise ValueError(f'An optimizer is a table such as {{ name = "adam", learning_rate = 2e-4 }}; saw {section!r}.')
     arguments = dict(section)
     name = arguments.pop("name", "adam")
     rules.check_choice("optimizer", name, OPTIMIZERS)
@@ -115,9 +139,25 @@ def scheduled(value, steps):
     """
     if not isinstance(value, dict):
         return value
-    first, last, kind = value["first"], value["last"], value["schedule"]
-    rules.check_choice("schedule", kind, ("cosine", "linear"))
-    over = max(1, round(steps * value.get("over", 1.0)))
+    check_table("schedule", value, {"schedule", "first", "last"}, {"over"})
+    rules.check_choice("schedule", value["schedule"], ("cosine", "linear"))
+    first, last, share, kind = value["first"], value["last"], value.get("over", 1.0), value["schedule"]
+    for key, number in {"first": first, "last": last, "over": share}.items():
+        if isinstance(number, bool) or not isinstance(number, int | float) or number < 0:
+            raise ValueError(f"The {key!r} of a schedule is a number of at least 0; saw {number!r}.")
+    if kind == "cosine" and not first:
+        raise ValueError("A cosine schedule starts above 0: its first value is what the rest is a share of.")
+    over = max(1, round(steps * share))
     if kind == "cosine":
         return keras.optimizers.schedules.CosineDecay(first, over, alpha=last / first)
     return keras.optimizers.schedules.PolynomialDecay(first, over, end_learning_rate=last)
+
+
+def check_table(what, table, needed, optional):
+    """Refuse what is no table, lacks a key or has an unknown one."""
+    if not isinstance(table, dict):
+        raise ValueError(f"A {what} is a table with {', '.join(sorted(needed | optional))}; saw {table!r}.")
+    for key in table:
+        rules.check_choice(f"key of a {what}", key, sorted(needed | optional))
+    if missing := sorted(needed - table.keys()):
+        raise ValueError(f"A {what} needs {', '.join(missing)}; saw {table!r}.")

@@ -1,23 +1,18 @@
 """From a recipe to a trained entry of the zoo; stopped at any step, it goes on to the same bits."""
 
-import datetime
 import json
 import os
 import pathlib
-import platform
 import time
 
 import keras
 import numpy as np
 
-from kerasgan import cards, data, images, plotting, recipes, zoo
+from kerasgan import data, entries, extractors, recipes, zoo
 from kerasgan.callbacks import SampleGrid
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
-from kerasgan.files import sha256, write_json
+from kerasgan.files import write_json
 from kerasgan.models import networks, rules
-
-GOLDEN = 16  # images an entry must give again
-GOLDEN_SEED = 20141
 
 
 class Interrupted(Exception):
@@ -51,24 +46,31 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
 
     Raises:
         FileExistsError: the folder has a run, without `resume`. FileNotFoundError: there is none to resume.
-        Interrupted: Ctrl-C or SIGTERM; saved.
+        ValueError, TypeError: a recipe, images or options that make no sense. Interrupted: Ctrl-C or SIGTERM; saved.
     """
     path = find_recipe(name)
-    recipe = recipes.read(path)
-    name = path.parent.name if path.name == "recipe.toml" else path.stem
-    run = pathlib.Path(output or pathlib.Path("runs") / name)
+    recipe = of_source(recipes.read(path), source)
+    if epochs is not None and epochs < 1:
+        raise ValueError(f"epochs is at least 1; saw {epochs}.")
+    run = run_folder(path, output)
     checkpoints = Checkpoints(run / "checkpoints")
     check_run(run, checkpoints, resume)
+    if recipe["card"].get("kind") == "extractor":
+        if resume:
+            raise ValueError("An extractor trains in minutes and keeps no checkpoints: start again without --resume.")
+        return extractors.train(path, recipe, run, source=source, epochs=epochs)
     settings = recipe["training"] | ({"epochs": epochs} if epochs else {})
-    dataset = data.read(
-        source or recipe["data"]["train"], batch_size=settings["batch_size"], seed=settings.get("seed", 0),
-        image_shape=recipe["model"].get("image_shape"),
-    )  # fmt: skip
-    steps = settings["epochs"] * len(dataset)
     keras.utils.set_random_seed(settings.get("seed", 0))  # the initial weights
     with networks.policy(settings.get("dtype_policy", "float32")):
         model = recipes.build(recipe["model"])
+    recipes.compile_model(model, recipe["fine_tuning"], steps=1)  # a mistake there is found now, not by `load`
+    dataset = data.read(
+        recipe["data"]["train"], batch_size=settings["batch_size"], seed=settings.get("seed", 0),
+        image_shape=model.image_shape,
+    )  # fmt: skip
+    steps = settings["epochs"] * len(dataset)
     recipes.compile_model(model, recipe["compile"], steps)
+    run.mkdir(parents=True, exist_ok=True)
     start = checkpoints.restore(model) if resume else 0
     if start is None:
         raise FileNotFoundError(f"There is no checkpoint in {checkpoints.folder} to resume from.")
@@ -77,7 +79,22 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
     play(model, dataset, settings["epochs"], start, [saver, history, SampleGrid(run / "samples"), *callbacks], verbose)
     if saver.interrupted:
         raise Interrupted(f"Stopped at step {int(model.step)} of {steps}, saved in {run}. Go on with --resume.")
-    return finish(run / "entry", name, recipe, model, dataset, history, path)
+    return entries.of_game(run / "entry", path, recipe, model, dataset, history.epochs)
+
+
+def run_folder(path, output=None):
+    """The folder of a recipe's run: `output`, or `runs/<name>`."""
+    return pathlib.Path(output or pathlib.Path("runs") / entries.name_of(path))
+
+
+def of_source(recipe, source):
+    """The recipe on other training data: what it says of its own data, licences too, is not said of these."""
+    if source is None:
+        return recipe
+    card = {key: value for key, value in recipe["card"].items() if key not in ("weights_licence", "commercial")}
+    kept = ("validation", "test") if card.get("kind") == "extractor" else ()  # which selects by them
+    splits = {key: recipe["data"][key] for key in kept}
+    return recipe | {"card": card, "data": {"train": str(source), **splits}}
 
 
 def check_run(run, checkpoints, resume):
@@ -86,11 +103,13 @@ def check_run(run, checkpoints, resume):
         raise FileExistsError(
             f"{run} has a run at step {checkpoints.steps()[-1]}: go on with --resume, or choose another --output."
         )
+    if (run / "entry").exists() and not resume:
+        raise FileExistsError(f"{run} has a finished entry: choose another --output.")
     if resume and not checkpoints.folder.is_dir():
-        raise FileNotFoundError(f"There is no run in {run} to resume.")
-    run.mkdir(parents=True, exist_ok=True)
-    if not os.access(run, os.W_OK):
-        raise PermissionError(f"Cannot write in {run}: choose another --output.")
+        raise FileNotFoundError(f"There is no run in {run} to resume: start one without --resume.")
+    there = next(folder for folder in (run, *run.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise PermissionError(f"Cannot write in {run}: {there} is not a writable folder. Choose another --output.")
 
 
 def play(model, dataset, epochs, start, callbacks, verbose):
@@ -128,76 +147,3 @@ class History(keras.callbacks.Callback):
         seconds = round(time.monotonic() - self.started, 2)
         self.epochs.append({"epoch": epoch + 1, "step": int(self.model.step), "seconds": seconds, **values})
         write_json(self.path, self.epochs)
-
-
-def finish(folder, name, recipe, model, dataset, history, path):
-    """Write the entry: weights, golden images, samples, the recipe, the card; returns the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    parts = zoo.weights_of(model)
-    for part, network in parts.items():
-        network.save_weights(folder / f"{part}.weights.h5")
-    latents = model.latents_of(GOLDEN_SEED, range(GOLDEN))
-    np.savez(folder / "golden.npz", latents=latents, images=model.sample(latents))
-    images.write(folder / "samples.png", plotting.grid(model.generate(64, seed=0)))
-    (folder / "recipe.toml").write_bytes(path.read_bytes())
-    names = [f"{part}.weights.h5" for part in parts]
-    manifests = {part: cards.manifest(folder / f"{part}.weights.h5") for part in parts}
-    steps = int(model.step)
-    card = describe(name, recipe, dataset, path) | {
-        "compile": recipe["fine_tuning"] or recipe["compile"],
-        "files": cards.describe_files(folder, [*names, "golden.npz", "samples.png"]),
-        "fingerprint": cards.fingerprint(recipe["model"], manifests),
-        "parameters": {part: network.count_params() for part, network in parts.items()},
-        "latents": {"shape": list(model.latent_shape), "distribution": model.latent_distribution},
-        "images": {"shape": list(model.image_shape), "value_range": [-1, 1]},
-        "training": {
-            "steps": steps,
-            "epochs": len(history.epochs),
-            "images_seen": steps * dataset.batch_size,
-            "batch_size": dataset.batch_size,
-            "seed": recipe["training"].get("seed", 0),
-            "dtype_policy": recipe["training"].get("dtype_policy", "float32"),
-            "minutes": round(sum(e["seconds"] for e in history.epochs) / 60, 1),
-            "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-        },
-        "history": history.epochs,
-    }
-    cards.write(folder, card)
-    return folder
-
-
-def describe(name, recipe, dataset, path):
-    """The part of a card that needs no network: names, licences, data, versions."""
-    about = recipe["card"]
-    return {
-        "format": 1,
-        "name": name,
-        **{key: about.get(key) for key in ("kind", "title", "task", "paper", "summary", "commercial", "class_names")},
-        "kind": about.get("kind", "generator"),
-        "date": datetime.date.today().isoformat(),
-        "model": recipe["model"],
-        "recipe_sha256": sha256(path),
-        "data": {**recipe["data"], "training_images": len(dataset.images), "fingerprint": dataset.fingerprint},
-        "licences": {
-            "code": "Apache-2.0",
-            "weights": about.get("weights_licence", "not stated"),
-            "data": recipe["data"].get("licence", "not stated"),
-        },
-        "metrics": [],
-        "versions": versions(),
-    }
-
-
-def versions():
-    """The versions of what trained."""
-    import h5py
-
-    from kerasgan import __version__
-
-    found = {"kerasgan": __version__, "keras": keras.__version__, "backend": keras.backend.backend(),
-             "numpy": np.__version__, "h5py": h5py.__version__, "python": platform.python_version()}  # fmt: skip
-    if keras.backend.backend() == "tensorflow":
-        import importlib.metadata
-
-        found["tensorflow"] = importlib.metadata.version("tensorflow")
-    return found

@@ -12,8 +12,10 @@ import json
 import os
 import pathlib
 import warnings
+import zipfile
 
 from kerasgan import cards, mirror
+from kerasgan.files import sha256
 
 HERE = pathlib.Path(__file__).parent
 
@@ -37,17 +39,19 @@ def index():
 
 def folders():
     """{name: (folder, pinned SHA-256 of its card or None)} of every entry that is present; earlier places win."""
-    pins, found = index(), {}
+    pins, found, fetched = index(), {}, mirror.cache()
     users = [pathlib.Path(p) for p in os.environ.get("KERASGAN_ZOO", "").split(os.pathsep) if p]
-    for place in [*users, shipped(), mirror.cache()]:
+    for place in [*users, shipped(), fetched]:
         for path in sorted(place.glob(f"*/{cards.CARD}")) if place and place.is_dir() else ():
             pin = None if place in users else pins.get(path.parent.name)
+            if place == fetched and place not in users and sha256(path) != pin:
+                continue  # of another version of kerasgan: fetched again if it is asked for
             found.setdefault(path.parent.name, (path.parent, pin))
     return found
 
 
 def list_models(pattern="*", *, family=None, task=None, kind=None, commercial=None):
-    """The names of the entries, sorted.
+    """The names of the entries, sorted; with task, kind or commercial of those alone that are on this machine.
 
         >>> list_models("dcgan*")
         ['dcgan_mnist']
@@ -58,8 +62,13 @@ def list_models(pattern="*", *, family=None, task=None, kind=None, commercial=No
     """
     wanted = {"task": task, "kind": kind, "commercial": commercial}
     wanted = {key: value for key, value in wanted.items() if value is not None}
-    names = [n for n in {*folders(), *index()} if fnmatch.fnmatch(n, pattern) and family in (None, n.split("_")[0])]
-    return sorted(n for n in names if not wanted or all(info(n).get(key) == value for key, value in wanted.items()))
+    here = folders()
+    known = here if wanted else {*here, *index()}
+    names = sorted(n for n in known if fnmatch.fnmatch(n, pattern) and family in (None, n.split("_")[0]))
+    if not wanted:
+        return names
+    found = {name: cards.read(*here[name]) for name in names}
+    return [name for name, card in found.items() if all(card.get(key) == value for key, value in wanted.items())]
 
 
 def find(name):
@@ -74,12 +83,15 @@ def find(name):
         return folder, cards.read(folder, pin)
     if os.path.isdir(name):
         return pathlib.Path(name), cards.read(name)
-    if name in index() and (address := os.environ.get("KERASGAN_MIRROR")):
-        return mirror.fetch(address, name, index()[name])
+    if name in index():
+        if address := os.environ.get("KERASGAN_MIRROR"):
+            return mirror.fetch(address, name, index()[name])
+        raise ValueError(f"{name!r} is not on this machine: set KERASGAN_MIRROR to an address that serves it.")
     known = sorted({*present, *index()})
+    what = "entry folder" if os.sep in str(name) else "model"
     near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    raise ValueError(f"There is no model {str(name)!r}.{hint} There are: {', '.join(known) or 'none'}.")
+    raise ValueError(f"There is no {what} {str(name)!r}.{hint} There are: {', '.join(known) or 'none'}.")
 
 
 def info(name):
@@ -118,7 +130,10 @@ def load_keras(path):
 
     if not os.path.isfile(path):
         raise FileNotFoundError(f"There is no file {path}.")
-    return keras.saving.load_model(path)
+    try:
+        return keras.saving.load_model(path)
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        raise ValueError(f"{path} is damaged, or no .keras file: {error}.") from None
 
 
 def restore(folder, card):

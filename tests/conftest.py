@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -29,3 +30,80 @@ def one_seed():
     """Every test of a file that imports keras starts from the same state; the others need not pay for the import."""
     if keras := sys.modules.get("keras"):
         keras.utils.set_random_seed(7)
+
+
+# --- a tiny entry of the zoo, trained for real ------------------------------------------------------------------------
+
+TINY = """
+[model]
+variant = "DCGAN"
+image_shape = [28, 28, 1]
+latent_size = 8
+width = 4
+kernel_size = 4
+average_momentum = 0.5
+
+[compile]
+loss = "relativistic"
+penalty = { kind = "r1_r2", weight = { schedule = "cosine", first = 1.0, last = 0.1 } }
+generator_optimizer = { name = "adam", learning_rate = { schedule = "linear", first = 0.02, last = 0.0 }, beta_1 = 0.0 }
+discriminator_optimizer = { name = "adam", learning_rate = 0.02, beta_1 = 0.0 }
+
+[fine_tuning]
+loss = "relativistic"
+penalty = { kind = "r1_r2", weight = 0.1 }
+
+[data]
+train = "IMAGES"
+licence = "CC0"
+
+[training]
+epochs = 6
+batch_size = 16
+checkpoint_steps = 3
+
+[card]
+kind = "generator"
+title = "Squares from noise"
+task = "unconditional image generation"
+summary = "Draws bright squares."
+weights_licence = "Apache-2.0"
+commercial = true
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tmp_path_factory):
+    """The path of `tiny.toml`, a recipe of six epochs of four steps on 64 pictures of a bright square."""
+    import numpy as np
+
+    folder = tmp_path_factory.mktemp("recipe")
+    images = np.full((64, 28, 28, 1), 20, "uint8")
+    for image, (x, y) in zip(images, np.random.default_rng(0).integers(2, 16, (64, 2)), strict=True):
+        image[y : y + 10, x : x + 10] = 230
+    np.savez(folder / "squares.npz", images=images)
+    path = folder / "tiny.toml"
+    path.write_text(TINY.replace("IMAGES", (folder / "squares.npz").as_posix()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_entry(tiny_recipe, tmp_path_factory):
+    """The folder of an entry that `kerasgan.training` made of `tiny.toml`; a test that changes it takes `tiny_zoo`."""
+    from kerasgan import training
+
+    return training.train(tiny_recipe, tmp_path_factory.mktemp("run") / "tiny", verbose=0)
+
+
+@pytest.fixture
+def tiny_zoo(tiny_entry, tmp_path, monkeypatch):
+    """A zoo of the user's own, alone in the world: a copy of the entry as `tiny`; no shipped zoo, cache or mirror."""
+    from kerasgan import zoo
+
+    place = tmp_path / "zoo"
+    shutil.copytree(tiny_entry, place / "tiny")
+    monkeypatch.setattr(zoo, "shipped", lambda: None)
+    monkeypatch.setenv("KERASGAN_ZOO", str(place))
+    monkeypatch.setenv("KERASGAN_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("KERASGAN_MIRROR", raising=False)
+    return place

@@ -55,6 +55,7 @@ class Adversarial(Generative):
         self.average.trainable = False
         self.latent_shape = tuple(self.generator.inputs[0].shape[1:])
         self.image_shape = tuple(self.generator.outputs[0].shape[1:])
+        rules.check_players(self.discriminator, self.image_shape, pack)
         self.latent_distribution, self.average_momentum = latent_distribution, average_momentum
         self.pack, self.seed = pack, random.seed_of(seed)
         self.random = keras.random.SeedGenerator(self.seed)

@@ -83,8 +83,8 @@ class DCGAN(Adversarial):
             default under 15 million parameters (the paper's 64x64 model has 128, and 36 million).
         kernel_size: of the strided convolutions, 5 in the authors' code.
         convolutions: per level; 2 adds one of stride 1, as the authors' 32x32 model has.
-        generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default: gradient
-            penalties and relativistic pairing, which train far better, do not go with it.
+        generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default:
+            gradient penalties and relativistic pairing, which train far better, do not go with it.
         generator, discriminator: networks of your own instead: built models, or functions that build them.
         The rest is `Adversarial`'s.
     """

@@ -28,6 +28,14 @@ def check_unknown(options, function):
         )
 
 
+def check_players(discriminator, image_shape, pack):
+    """Refuse a discriminator that does not take what the generator makes."""
+    taken, made = tuple(discriminator.inputs[0].shape[1:]), (*image_shape[:2], image_shape[2] * pack)
+    if taken != made:
+        packed = f", {pack} packed together {made}" if pack > 1 else ""
+        raise ValueError(f"The generator makes images {tuple(image_shape)}{packed}; the discriminator takes {taken}.")
+
+
 def check(model, optimizers, rules):
     """Refuse combinations of compile options that make no sense."""
     penalty, loss = rules["penalty"], model.loss
@@ -42,8 +50,8 @@ def check(model, optimizers, rules):
     if mixes and (penalty is not None or loss.paired):
         what = "a gradient penalty" if penalty is not None else f"the loss {loss.name!r}"
         raise ValueError(
-            f"The discriminator has BatchNormalization, which mixes the images of a batch, and {what} judges them one by one: build"
-            " it without (DCGAN(discriminator_norm=False)), or choose another loss."
+            f"The discriminator has BatchNormalization, which mixes the images of a batch, and {what} judges them"
+            " one by one: build it without (DCGAN(discriminator_norm=False)), or choose another loss."
         )
     smoothing = rules["label_smoothing"]
     if not 0 <= smoothing < 0.5:

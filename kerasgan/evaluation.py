@@ -1,0 +1,112 @@
+"""How good an entry is: its samples against real images it never saw, with the protocol beside every number."""
+
+import numpy as np
+
+from kerasgan import cards, data, images, zoo
+from kerasgan.metrics import density_coverage, features, frechet_distance
+from kerasgan.metrics.features import fingerprint
+
+SAMPLES = 10_000
+SEEDS = (1, 2, 3)  # of the samples; none of them chose anything
+SURE = 0.9  # the confidence under which a classifier calls an image unclear
+
+
+def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, write=True):
+    """Measure a generator in the features of the extractor that its recipe names; the numbers go onto its card.
+
+    The real images are the recipe's test split, which nothing else reads. Beside each number stands what as many
+    training images score under the same protocol.
+
+    Args:
+        name: of an entry, or its folder. n: images on each side. seeds: of the samples; the spread is over them.
+        source: other real images, as `kerasgan.data.read` takes them; these numbers are not written.
+        write: whether to put the numbers onto the card.
+
+    Returns:
+        [record]: {"metric", "value", "spread", "real", and the protocol}.
+
+    Raises:
+        ValueError: the entry names no extractor, or there are fewer real images than `n`.
+    """
+    folder, card = zoo.find(name)
+    extractor_name = card.get("extractor")
+    if not extractor_name:
+        raise ValueError(f"{card['name']} names no extractor to measure it with (`extractor` in its recipe's [card]).")
+    if not source and "test" not in card["data"]:
+        raise ValueError(f"{card['name']} has no test split on its card: pass real images (--data, or source=).")
+    classifier = zoo.load(extractor_name)
+    model = zoo.restore(folder, card)
+    test = first(source or card["data"]["test"], n, model.image_shape)
+    train = first(card["data"]["train"], n, model.image_shape)
+    real = Judged(classifier, test.images)
+    anchor = compare(real, Judged(classifier, train.images))
+    drawn = [compare(real, Judged(classifier, model.generate(n, seed=seed))) for seed in seeds]
+    protocol = {
+        "n": n,
+        "seeds": list(seeds),
+        "real_images": source or card["data"]["test"],
+        "anchor": f"first {n} of {card['data']['train']}",
+        "extractor": extractor_name,
+        "extractor_sha256": fingerprint(real.extractor)[:16],
+        "data_fingerprint": test.fingerprint[:16],
+        "resize": "none",
+        "dtype": "float64",
+    }
+    records = [
+        {"metric": metric, "value": mean([d[metric] for d in drawn]), "spread": deviation([d[metric] for d in drawn]),
+         "real": anchor[metric], **protocol}
+        for metric in anchor
+    ]  # fmt: skip
+    if write and source is None:
+        cards.write(folder, card | {"metrics": records})
+    return records
+
+
+class Judged:
+    """What a classifier makes of images: features, and how sure it is of which class."""
+
+    def __init__(self, classifier, pictures):
+        from kerasgan.models.classifiers import extractor
+
+        self.extractor = extractor(classifier)
+        self.features = features(self.extractor, pictures)
+        logits = classifier.predict(images.to_float(pictures), batch_size=500, verbose=0).astype("float64")
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        odds /= odds.sum(axis=1, keepdims=True)
+        self.unclear = float((odds.max(axis=1) < SURE).mean())
+        self.shares = np.bincount(odds.argmax(axis=1), minlength=odds.shape[1]) / len(odds)
+
+
+def compare(real, fake):
+    """{metric: value} of judged images, real first."""
+    density, coverage = density_coverage(real.features, fake.features)
+    return {
+        "frechet_distance": frechet_distance(real.features, fake.features),
+        "density": density,
+        "coverage": coverage,
+        "unclear": fake.unclear,
+        "smallest_class": float(fake.shares.min()),
+        "largest_class": float(fake.shares.max()),
+    }
+
+
+def first(source, n, image_shape):
+    """The first `n` images of a source.
+
+    Raises:
+        ValueError: it has fewer.
+    """
+    dataset = data.read(source, image_shape=image_shape, batch_size=1)
+    if len(dataset.images) < n:
+        raise ValueError(f"{source} has {len(dataset.images)} images, fewer than n={n}: pass a smaller n.")
+    return data.Dataset(dataset.images[:n], dataset.labels[:n] if dataset.labels is not None else None, batch_size=1)
+
+
+def mean(values):
+    """The mean, as a plain number."""
+    return float(np.mean(values))
+
+
+def deviation(values):
+    """The standard deviation over sampling seeds (n - 1), as a plain number; None of a single one."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None

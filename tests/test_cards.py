@@ -1,0 +1,226 @@
+"""Cards: read with suspicion, written whole, rendered the same every time."""
+
+import hashlib
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from kerasgan import cards
+
+DIGEST = hashlib.sha256(b"weights").hexdigest()
+
+
+@pytest.fixture
+def card():
+    """The card of a generator that was never trained."""
+    return {
+        "name": "tiny", "kind": "generator", "title": "Squares", "summary": "Draws squares.", "paper": "A 2014 | B 2015",
+        "model": {"variant": "DCGAN"}, "compile": {}, "fingerprint": "f",
+        "files": {"a.bin": {"sha256": DIGEST, "bytes": 7}},
+        "licences": {"code": "Apache-2.0", "weights": "CC0", "data": "CC0"},
+        "parameters": {"generator": 1234567}, "images": {"shape": [28, 28, 1]},
+        "latents": {"shape": [100], "distribution": "normal"},
+        "training": {"steps": 7, "batch_size": 3}, "data": {"train": "squares"}, "versions": {"keras": "3"},
+        "metrics": [{"metric": "frechet_distance", "value": 8.0213, "spread": 0.114, "real": 0.6, "n": 500, "seeds": [1, 2]}],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path, card):
+    cards.write(tmp_path, card)
+    (tmp_path / "a.bin").write_bytes(b"weights")
+    return tmp_path
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_written_is_read(folder, card):
+    assert cards.read(folder) == card
+    assert {path.name for path in folder.iterdir()} == {"card.json", "README.md", "a.bin"}
+
+
+def test_read_holds_the_card_against_its_pin(folder):
+    pin = hashlib.sha256((folder / "card.json").read_bytes()).hexdigest()
+    assert cards.read(folder, pin)["name"] == "tiny"
+    with pytest.raises(ValueError, match="is not the card that was shipped"):
+        cards.read(folder, "0" * 64)
+
+
+def test_read_without_a_card(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is no entry of a zoo: it has no card.json"):
+        cards.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "is no card: Expecting"),
+        ("\xff", "is no card"),
+        ("3", "it holds int, not an object"),
+        ("[]", "it holds list, not an object"),
+        ("{}", "it lacks name, kind, model, files"),
+    ],
+)
+def test_no_card(tmp_path, text, complaint):
+    (tmp_path / "card.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=complaint):
+        cards.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("name", 3, "its 'name' is 3, not of type str"),
+        ("files", ["a.bin"], "its 'files' is .*not of type dict"),
+        ("latents", None, "its 'latents' is None, not of type dict"),
+        ("model", "DCGAN", "its 'model' is 'DCGAN', not of type dict"),
+        ("files", {"a.bin": 7}, "the file a.bin has no sha256 and bytes"),
+        ("files", {"a.bin": {"bytes": 7}}, "the file a.bin has no sha256 and bytes"),
+    ],
+)
+def test_a_card_of_another_shape(card, key, value, complaint):
+    cards.check("card.json", card)
+    with pytest.raises(ValueError, match=f"card.json is no card: {complaint}"):
+        cards.check("card.json", card | {key: value})
+
+
+def test_a_generator_needs_latents_and_an_extractor_does_not(card):
+    del card["latents"], card["compile"]
+    cards.check("card.json", card | {"kind": "extractor"})
+    with pytest.raises(ValueError, match="it lacks compile, latents"):
+        cards.check("card.json", card)
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", "/etc/passwd", "..", ".", "", "a\\b", "c:evil", "a\0b"])
+def test_a_card_that_names_a_file_outside_its_folder(card, name):
+    with pytest.raises(ValueError, match="names a file outside its folder"):
+        cards.check("card.json", card | {"files": {name: {"sha256": "", "bytes": 0}}})
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_describe_files(folder, card):
+    assert cards.describe_files(folder, ["a.bin"]) == card["files"]
+
+
+def test_checked_file(folder, card):
+    assert cards.checked_file(folder, card, "a.bin").read_bytes() == b"weights"
+    with pytest.raises(FileNotFoundError, match="has no b.bin, only a.bin"):
+        cards.checked_file(folder, card, "b.bin")
+    (folder / "a.bin").write_bytes(b"weighty")
+    with pytest.raises(ValueError, match="is damaged: its SHA-256"):
+        cards.checked_file(folder, card, "a.bin")
+    (folder / "a.bin").write_bytes(b"weigh")
+    with pytest.raises(ValueError, match="has 5 bytes, its card says 7"):
+        cards.checked_file(folder, card, "a.bin")
+    (folder / "a.bin").unlink()
+    with pytest.raises(FileNotFoundError, match="is missing"):
+        cards.checked_file(folder, card, "a.bin")
+
+
+def test_manifest(tmp_path):
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file["layers/dense/vars/0"] = np.zeros((2, 3), "float32")
+        file["step"] = np.int32(7)
+    assert cards.manifest(tmp_path / "w.h5") == {"layers/dense/vars/0": (2, 3), "step": ()}
+
+
+@pytest.mark.parametrize(
+    ("put", "complaint"),
+    [
+        (lambda file: file.update({"x": h5py.SoftLink("/a")}), "holds a link at x"),
+        (lambda file: file.update({"x": h5py.ExternalLink("other.h5", "/a")}), "holds a link at x"),
+        (lambda file: file.update({"x": "text"}), "holds object at x, where weights hold numbers"),
+        (lambda file: file.create_dataset("x", data=np.zeros(9), compression="gzip"), "holds no plain array at x"),
+        (lambda file: file.create_dataset("x", (9,), external=[("raw", 0, 36)]), "holds no plain array at x"),
+    ],
+    ids=["soft link", "external link", "text", "filter", "external data"],
+)
+def test_manifest_refuses_what_is_no_plain_array(tmp_path, put, complaint):
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        put(file)
+    with pytest.raises(ValueError, match=complaint):
+        cards.manifest(tmp_path / "w.h5")
+
+
+def test_manifest_of_no_hdf5(tmp_path):
+    (tmp_path / "w.h5").write_bytes(b"no HDF5")
+    with pytest.raises(ValueError, match="is no HDF5 file"):
+        cards.manifest(tmp_path / "w.h5")
+
+
+def test_fingerprint_knows_arguments_names_and_shapes():
+    plain = cards.fingerprint({"width": 4, "norm": True}, {"generator": {"a": (2, 3), "b": (4,)}})
+    assert plain == cards.fingerprint({"norm": True, "width": 4}, {"generator": {"b": (4,), "a": (2, 3)}})
+    for section, manifests in [
+        ({"width": 5, "norm": True}, {"generator": {"a": (2, 3), "b": (4,)}}),
+        ({"width": 4, "norm": True}, {"generator": {"a": (3, 2), "b": (4,)}}),
+        ({"width": 4, "norm": True}, {"generator": {"a": (2, 3), "c": (4,)}}),
+        ({"width": 4, "norm": True}, {"classifier": {"a": (2, 3), "b": (4,)}}),
+    ]:
+        assert cards.fingerprint(section, manifests) != plain
+
+
+# --- rendering --------------------------------------------------------------------------------------------------------
+
+
+def test_render(card):
+    text = cards.render(card)
+    assert text == cards.render(json.loads(json.dumps(card)))
+    for part in (
+        "# tiny\n\nDraws squares.\n",
+        'model = kerasgan.load("tiny")\nimages = model.generate(16, seed=7)  # uint8 (16, 28, 28, 1)',
+        "| parameters, generator | 1,234,567 |",
+        "| paper | A 2014 / B 2015 |",
+        "| latents | (100,), normal |",
+        "| licence of the weights | CC0 |",
+        "| frechet_distance | 8.021 ± 0.11 (2 sampling seeds) | 0.6 | n 500; seeds [1, 2] |",
+        "| steps | 7 |\n| batch size | 3 |",
+    ):
+        assert part in text
+
+
+def test_render_leaves_out_what_a_recipe_did_not_say(card):
+    text = cards.render(card | {"summary": None, "paper": None, "task": None, "metrics": []})
+    assert "None" not in text and "Measured" not in text
+
+
+def test_the_words_of_a_record(card):
+    (record,) = card["metrics"]
+    assert (cards.spread(record), cards.real(record)) == ("8.021 ± 0.11 (2 sampling seeds)", "0.6")
+    assert (cards.spread({"value": 0.5}), cards.real({"value": 0.5})) == ("0.5", "")
+    assert cards.protocol(record) == "n 500; seeds [1, 2]"
+    assert cards.table(["a", "b"], [[1, None], ["x|y", 2]]) == ["| a | b |", "|---|---|", "| 1 |  |", "| x/y | 2 |"]
+
+
+def test_publish_brings_everything_up_to_date(tmp_path, card):
+    (tmp_path / "zoo" / "tiny").mkdir(parents=True)
+    (tmp_path / "zoo" / "tiny" / "card.json").write_text(json.dumps(card))
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{cards.TABLE[0]}\nold\n{cards.TABLE[1]}\nafter\n")
+    for _ in range(2):
+        cards.publish(tmp_path / "zoo", readme)
+        rows = "\n".join(cards.zoo_table([card]))
+        assert readme.read_text() == f"before\n{cards.TABLE[0]}\n{rows}\n{cards.TABLE[1]}\nafter\n"
+    assert "| [tiny](zoo/tiny) | Squares | frechet distance 8.021 ± 0.11 (2 sampling seeds); real data 0.6 | 0.0 MB |" in rows
+    assert (tmp_path / "zoo" / "tiny" / "README.md").read_text() == cards.render(card)
+    pin = hashlib.sha256((tmp_path / "zoo" / "tiny" / "card.json").read_bytes()).hexdigest()
+    assert json.loads((tmp_path / "zoo" / "index.json").read_text()) == {"tiny": pin}
+
+
+def test_publish_touches_nothing_where_the_readme_has_no_place_for_the_table(tmp_path, card):
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "card.json").write_text(json.dumps(card))
+    (tmp_path / "README.md").write_text("no table")
+    with pytest.raises(ValueError, match="needs the lines <!-- zoo -->"):
+        cards.publish(tmp_path, tmp_path / "README.md")
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny", "README.md"}
+
+
+def test_write_index(tmp_path, card):
+    cards.write_index(tmp_path)
+    assert json.loads((tmp_path / "index.json").read_text()) == {}

@@ -1,0 +1,94 @@
+"""Every entry that is shipped under zoo/: whole, as its card says, within its size, and rendered as it stands."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kerasgan import cards, recipes, zoo
+from kerasgan.files import sha256
+
+ROOT = Path(__file__).resolve().parents[1]
+ENTRIES = sorted(path.parent for path in ROOT.glob("zoo/*/card.json"))
+LARGEST_FILE, LARGEST_ZOO = 15e6, 60e6
+MEGABYTES = {  # the budget of an entry: generator and discriminator
+    "gan_mnist": 6, "cgan_mnist": 6, "cdcgan_mnist": 8, "dcgan_mnist": 6, "gan_cifar10": 8, "dcgan_cifar10": 10,
+    "lapgan_cifar10": 8, "srresnet_x4": 4, "srgan_x4": 8, "lenet_mnist": 2,
+}  # fmt: skip
+
+
+def every_entry(test):
+    return pytest.mark.parametrize("folder", ENTRIES, ids=lambda folder: folder.name)(test)
+
+
+@every_entry
+def test_files_are_as_the_card_says(folder):
+    card = cards.read(folder)
+    assert card["name"] == folder.name
+    for name in card["files"]:
+        cards.checked_file(folder, card, name)
+    assert {path.name for path in folder.iterdir()} == {*card["files"], "card.json", "README.md", "recipe.toml"}
+
+
+@every_entry
+def test_the_recipe_is_the_one_that_it_was_trained_by(folder):
+    card, recipe = cards.read(folder), recipes.read(folder / "recipe.toml")
+    assert card["recipe_sha256"] == sha256(folder / "recipe.toml")
+    assert card["model"] == recipe["model"]
+
+
+@every_entry
+def test_parameters_are_counted_right(folder):
+    card = cards.read(folder)
+    parts = zoo.weights_of(zoo.restore(folder, card))
+    assert {part: network.count_params() for part, network in parts.items()} == card["parameters"]
+
+
+@every_entry
+def test_within_its_budget(folder):
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert max(sizes.values()) <= LARGEST_FILE
+    weights = sum(size for name, size in sizes.items() if name.endswith(".weights.h5"))
+    assert weights <= MEGABYTES[folder.name] * 1e6, "give it a line in MEGABYTES, or make it smaller"
+
+
+@every_entry
+def test_the_model_card_is_rendered_from_the_card(folder):
+    card = cards.read(folder)
+    assert (folder / "README.md").read_text("utf-8") == cards.render(card), "make zoo"
+    assert card["metrics"], "an entry without a measured number: kerasgan evaluate"
+
+
+@every_entry
+def test_it_is_found_and_gives_its_golden_images(folder, monkeypatch):
+    monkeypatch.delenv("KERASGAN_ZOO", raising=False)
+    assert zoo.find(folder.name)[0] == folder
+    report = zoo.verify(folder.name)
+    assert report["ok"], report
+
+
+def test_the_index_pins_every_card():
+    path = ROOT / "zoo" / cards.INDEX
+    pins = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    assert pins == {folder.name: sha256(folder / cards.CARD) for folder in ENTRIES}, "make zoo"
+
+
+def test_the_table_in_the_readme_is_made_from_the_cards():
+    rows = cards.zoo_table([cards.read(folder) for folder in ENTRIES])
+    table = (ROOT / "README.md").read_text("utf-8").split(cards.TABLE[0])[1].split(cards.TABLE[1])[0]
+    assert table.split("\n") == ["", *rows, ""] or not (ENTRIES or table.strip()), "make zoo"
+
+
+def test_the_whole_zoo_is_small():
+    assert sum(path.stat().st_size for folder in ENTRIES for path in folder.iterdir()) <= LARGEST_ZOO
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("zoo/*/recipe.toml")), ids=lambda path: path.parent.name)
+def test_recipes_are_sound(path):
+    recipe = recipes.read(path)
+    model = recipes.build(recipe["model"])
+    if recipe["card"]["kind"] == "generator":
+        for section in ("compile", "fine_tuning"):
+            recipes.compile_model(model, recipe[section], steps=10)
+    for key in ("title", "summary", "weights_licence", "commercial"):
+        assert key in recipe["card"], f"the card of {path.parent.name} would lack {key}"
