@@ -7,6 +7,7 @@ import keras
 
 from kerasgan import cards, data, entries, recipes
 from kerasgan.files import write_atomically
+from kerasgan.images import to_float
 
 
 def train(path, recipe, run, *, source=None, epochs=None):
@@ -33,7 +34,7 @@ def train(path, recipe, run, *, source=None, epochs=None):
     kept, history = pathlib.Path(run) / "best.weights.h5", []
     for epoch in range(epochs):
         started = time.monotonic()
-        stream = FloatImages(dataset.stream(epoch * len(dataset)))
+        stream = dataset.stream(epoch * len(dataset))
         logs = learner.fit(stream, steps_per_epoch=len(dataset), shuffle=False, verbose=0).history
         accuracy = measured(classifier, validation)
         if accuracy > max([e["validation_accuracy"] for e in history], default=0):
@@ -49,28 +50,15 @@ def train(path, recipe, run, *, source=None, epochs=None):
     return entry
 
 
-class FloatImages(keras.utils.PyDataset):
-    """A stream of (uint8 images, labels) as (floats in [-1, 1], labels): what a plain Keras classifier takes."""
-
-    num_batches = None
-
-    def __init__(self, stream):
-        super().__init__()
-        self.stream = stream
-
-    def __getitem__(self, index):
-        images, labels = self.stream[index]
-        return images.astype("float32") / 127.5 - 1, labels
-
-
 def augmented(classifier, options, seed):
-    """The classifier behind small rotations and shifts; black (-1) comes in from the sides."""
+    """The classifier of uint8 images, behind small rotations and shifts; black (-1) comes in from the sides."""
     height, width, _ = classifier.input_shape[1:]
     fill = {"fill_mode": "constant", "fill_value": -1.0}
     degrees, pixels = options.get("rotation", 0), options.get("shift", 0)
     rotate = keras.layers.RandomRotation(degrees / 360, seed=seed + 1, **fill)
     shift = keras.layers.RandomTranslation(pixels / height, pixels / width, seed=seed + 2, **fill)
-    return keras.Sequential([keras.Input(classifier.input_shape[1:]), rotate, shift, classifier])
+    scale = keras.layers.Rescaling(1 / 127.5, offset=-1)
+    return keras.Sequential([keras.Input(classifier.input_shape[1:], dtype="uint8"), scale, rotate, shift, classifier])
 
 
 def cross_entropy():
@@ -80,5 +68,5 @@ def cross_entropy():
 
 def measured(classifier, dataset):
     """The classifier's accuracy on every image of a dataset."""
-    logits = classifier.predict(dataset.images.astype("float32") / 127.5 - 1, batch_size=500, verbose=0)
+    logits = classifier.predict(to_float(dataset.images), batch_size=500, verbose=0)
     return float((logits.argmax(1) == dataset.labels).mean())

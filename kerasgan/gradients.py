@@ -61,12 +61,12 @@ if BACKEND == "tensorflow":
         votes = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(finite, "float32"))
         return [g if g is None else tf.where(votes == count, g, float("inf")) for g in gradients]
 
-    def of_input(function, x):
-        """The gradient d sum(function(x)) / dx, itself differentiable; the shape of `x`."""
+    def with_slope(function, x):
+        """(function(x), the gradient d sum(function(x)) / dx), both differentiable; the second has the shape of `x`."""
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = function(x)
-        return tape.gradient(y, x)
+        return y, tape.gradient(y, x)
 
 elif BACKEND == "torch":
     import torch
@@ -102,12 +102,13 @@ elif BACKEND == "torch":
                 gradients[name] = torch.autograd.grad(losses, tensors, seeds, retain_graph=True, allow_unused=True)
         return {name: value.detach() for name, value in values.items()}, gradients
 
-    def of_input(function, x):
-        """The gradient d sum(function(x)) / dx, itself differentiable; the shape of `x`."""
+    def with_slope(function, x):
+        """(function(x), the gradient d sum(function(x)) / dx), both differentiable; the second has the shape of `x`."""
         with torch.enable_grad():
-            x = x.detach().requires_grad_(True)
-            (slope,) = torch.autograd.grad(function(x).sum(), x, create_graph=True)
-        return slope
+            x = x if x.requires_grad else x.detach().requires_grad_(True)
+            y = function(x)
+            (slope,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        return y, slope
 
 else:
     raise ImportError(

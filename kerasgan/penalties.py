@@ -1,8 +1,8 @@
 """Gradient penalties of the discriminator: what needs a second gradient.
 
-A penalty is an object called with `(scores, real, fake, mix, step)`, where `scores` maps images to D's scores:
-
     >>> model.compile(loss="relativistic", penalty=kerasgan.penalties.r1_r2(1.0))
+
+A penalty judges as well: it returns D's scores beside itself, so that D passes over the images once and not twice.
 
 Images are float32 in [-1, 1], `(batch, height, width, channels)`. No BatchNorm in D: it mixes the images of a batch,
 and the gradient of one image's score is then no longer that image's own.
@@ -14,10 +14,10 @@ from keras import ops
 from kerasgan import gradients
 
 
-def squared_slope(scores, x):
-    """|d scores(x) / dx|^2 per image, summed over pixels: float32 (batch,)."""
-    slope = ops.cast(gradients.of_input(scores, x), "float32")
-    return ops.sum(ops.square(slope), axis=tuple(range(1, len(slope.shape))))
+def sloped(scores, x):
+    """The scores of `x`, and |d scores(x) / dx|^2 per image, summed over pixels: float32 (batch,)."""
+    y, slope = gradients.with_slope(scores, x)
+    return y, ops.sum(ops.square(ops.cast(slope, "float32")), axis=tuple(range(1, len(slope.shape))))
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -41,9 +41,18 @@ class Penalty:
         self.kind, self.weight = kind, weight
 
     def __call__(self, scores, real, fake, mix, step):
-        """The weighted penalty, a scalar; `mix` is uniform in [0, 1), shape (batch, 1, 1, 1)."""
+        """Judge real and fake images.
+
+        Args:
+            scores: a function, images -> (batch, 1). real, fake: images. step: of the training, an integer.
+            mix: uniform in [0, 1), (batch, 1, 1, 1): how much of a real image is in a line's point.
+
+        Returns:
+            (real scores, fake scores, the weighted penalty, a scalar).
+        """
         weight = self.weight(step) if callable(self.weight) else self.weight
-        return weight * KINDS[self.kind](scores, real, ops.stop_gradient(fake), mix)
+        real_scores, fake_scores, penalty = KINDS[self.kind](scores, real, fake, mix)
+        return real_scores, fake_scores, weight * penalty
 
     def get_config(self):
         """What `Penalty(**config)` needs to make this again."""
@@ -59,17 +68,32 @@ class Penalty:
         )
 
 
-KINDS = {
-    "r1": lambda scores, real, fake, mix: ops.mean(squared_slope(scores, real)) / 2,
-    "r2": lambda scores, real, fake, mix: ops.mean(squared_slope(scores, fake)) / 2,
-    "r1_r2": lambda scores, real, fake, mix: (
-        ops.mean(squared_slope(scores, real)) / 2 + ops.mean(squared_slope(scores, fake)) / 2
-    ),
+def at_real(scores, real, fake, mix):
+    """E |grad D(x)|^2 / 2 over real images."""
+    real_scores, squares = sloped(scores, real)
+    return real_scores, scores(fake), ops.mean(squares) / 2
+
+
+def at_fake(scores, real, fake, mix):
+    """E |grad D(G(z))|^2 / 2 over generated images."""
+    fake_scores, squares = sloped(scores, fake)
+    return scores(real), fake_scores, ops.mean(squares) / 2
+
+
+def at_both(scores, real, fake, mix):
+    """The two together."""
+    (real_scores, real_squares), (fake_scores, fake_squares) = sloped(scores, real), sloped(scores, fake)
+    return real_scores, fake_scores, (ops.mean(real_squares) + ops.mean(fake_squares)) / 2
+
+
+def between(scores, real, fake, mix):
+    """E (|grad D(x')| - 1)^2 on lines between real and generated images."""
+    _, squares = sloped(scores, mix * real + (1 - mix) * ops.stop_gradient(fake))
     # epsilon inside the root: the slope of sqrt at 0 is infinite, and 0 * inf is NaN
-    "gradient_penalty": lambda scores, real, fake, mix: ops.mean(
-        ops.square(ops.sqrt(squared_slope(scores, mix * real + (1 - mix) * fake) + 1e-12) - 1)
-    ),
-}
+    return scores(real), scores(fake), ops.mean(ops.square(ops.sqrt(squares + 1e-12) - 1))
+
+
+KINDS = {"r1": at_real, "r2": at_fake, "r1_r2": at_both, "gradient_penalty": between}
 
 
 def r1(gamma=1.0):

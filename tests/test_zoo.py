@@ -74,7 +74,8 @@ def test_list_models(many, pattern, filters, names):
 
 
 def test_an_unknown_name_tells_the_nearest(many):
-    with pytest.raises(ValueError, match="no model 'dcgan_minst'. Did you mean 'dcgan_mnist'.*There are: dcgan_cifar10"):
+    complaint = "no model 'dcgan_minst'. Did you mean 'dcgan_mnist'.*There are: dcgan_cifar10"
+    with pytest.raises(ValueError, match=complaint):
         kerasgan.load("dcgan_minst")
 
 
@@ -214,7 +215,8 @@ def test_a_card_builds_only_what_is_on_the_list(tiny, nothing_assigned):
 def test_a_restrictive_licence_is_told_once(tiny):
     zoo.tell_licence.cache_clear()
     change_card(tiny, commercial=False, licences={"weights": "CC BY-NC 4.0", "data": "research only"})
-    with pytest.warns(zoo.LicenceNotice, match="tiny: weights CC BY-NC 4.0; trained on data under research only") as told:
+    notice = "tiny: weights CC BY-NC 4.0; trained on data under research only"
+    with pytest.warns(zoo.LicenceNotice, match=notice) as told:
         zoo.load("tiny")
     assert told[0].filename == __file__
     with warnings.catch_warnings():

@@ -216,10 +216,10 @@ class Adversarial(Generative):
             images = images + deviation * self.draw(images, images.shape[1:], "normal")
         return ops.cast(self.discriminator(networks.packed(images, self.pack), training=True), "float32")
 
-    def penalty(self, scores, real, fake):
-        """The compiled gradient penalty of D, a scalar; 0 without one."""
+    def judge(self, scores, real, fake):
+        """(real scores, fake scores, the compiled gradient penalty: a scalar, 0 without one), from one pass of D."""
         if self.rules["penalty"] is None:
-            return ops.zeros(())
+            return scores(real), scores(fake), ops.zeros(())
         mix = (self.draw(real, (1, 1, 1), "uniform") + 1) / 2
         return self.rules["penalty"](scores, real, fake, mix, self.step)
 

@@ -152,8 +152,7 @@ class DCGAN(Adversarial):
 
         def play(real):
             fake = self.generator(self.latents(real), training=True)
-            real_scores, fake_scores = self.scores(real), self.scores(fake)
-            penalty = self.penalty(self.scores, real, fake)
+            real_scores, fake_scores, penalty = self.judge(self.scores, real, fake)
             return {
                 "discriminator": self.discriminator_loss(real_scores, fake_scores) + penalty,
                 "generator": self.loss.generator(real_scores, fake_scores),
