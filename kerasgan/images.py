@@ -152,9 +152,7 @@ def check_format(path):
 
     suffix = pathlib.Path(path).suffix.lower()
     if Image.registered_extensions().get(suffix) not in Image.SAVE:
-        raise ValueError(
-            f"{path}: no picture format is named {suffix or 'without a suffix'!r}; try .png, .jpg or .webp."
-        )
+        raise ValueError(f"{path}: no picture format is named {suffix!r}; try .png, .jpg or .webp.")
 
 
 def write(path, image):

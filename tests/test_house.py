@@ -34,6 +34,7 @@ FLOORS = (
 # A folder has floors of its own. Files not named here (one paper each) stand on one above these; __init__ is the roof.
 INSIDE = {
     "models": ("networks", "rules", "generative", "adversarial"),
+    "data": ("dataset",),
     "metrics": ("features",),
 }
 # Who may import what is heavy outside of a function (the others must load on numpy, h5py, pillow and keras alone); and

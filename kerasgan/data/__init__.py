@@ -1,0 +1,20 @@
+"""Images to train on: from tensorflow-datasets, folders of pictures, arrays and .npz; held in memory, decoded once."""
+
+from kerasgan.data.dataset import Dataset, Stream, dataset_of, from_arrays, peek, pipeline
+from kerasgan.data.sources import from_folder, from_npz, from_tfds, labels_of, read, resize, with_channels
+
+__all__ = [
+    "Dataset",
+    "Stream",
+    "dataset_of",
+    "from_arrays",
+    "from_folder",
+    "from_npz",
+    "from_tfds",
+    "labels_of",
+    "peek",
+    "pipeline",
+    "read",
+    "resize",
+    "with_channels",
+]
