@@ -114,19 +114,19 @@ class Adversarial(Generative):
             TypeError: an unknown option. ValueError: a value out of range, or a combination that makes no sense.
         """
         rules.check_unknown(unknown, Adversarial.compile)
-        self.loss = losses.get(loss)
-        self.rules = dict(  # plain values alone: Keras walks attributes when it saves and would store optimizers here
+        options = dict(  # plain values alone: Keras walks attributes when it saves and would store optimizers here
             loss=loss, penalty=penalty, alternate=alternate, discriminator_steps=discriminator_steps,
             label_smoothing=label_smoothing, augment=augment, instance_noise=instance_noise, jit_compile=jit_compile,
             steps_per_execution=steps_per_execution, run_eagerly=run_eagerly,
         )  # fmt: skip
         own = self.default_optimizers()
         players = [generator_optimizer or own[0], discriminator_optimizer or own[1]]
-        rules.check(self, players, self.rules)
+        rules.check(self, players, options)
         generator_optimizer, discriminator_optimizer = (
             networks.prepared(optimizer, network)
             for optimizer, network in zip(players, (self.generator, self.discriminator), strict=True)
         )
+        self.loss, self.rules = losses.get(loss), options  # not before: what is refused changes nothing
         super().compile(
             optimizer=generator_optimizer,  # `model.optimizer`, so that stock callbacks act on it
             auto_scale_loss=False,  # it would wrap this one alone; `prepared` wraps both

@@ -79,8 +79,8 @@ class DCGAN(Adversarial):
     Args:
         image_shape: (height, width, channels): 1, 3 or 4 channels; sides that halve two to six times, to 4 to 16.
         latent_size: length of z, 100 in the paper.
-        width: channels next to the image, doubled at each level. None: 64, or 32 above 64 pixels, which keeps the
-            default under 15 million parameters (the paper's 64x64 model has 128, and 36 million).
+        width: channels next to the image, doubled at each level. None: 64, 32 above 64 pixels, 16 above 512, which
+            keeps the default under 15 million parameters (the paper's 64x64 model has 128, and 36 million).
         kernel_size: of the strided convolutions, 5 in the authors' code.
         convolutions: per level; 2 adds one of stride 1, as the authors' 32x32 model has.
         generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default:
@@ -105,7 +105,9 @@ class DCGAN(Adversarial):
         **kwargs,
     ):
         image_shape = tuple(image_shape)
-        width = width or (64 if check_image_shape(image_shape) <= 4 else 32)
+        check_image_shape(image_shape)
+        longest = max(image_shape[:2])
+        width = width or (64 if longest <= 64 else 32 if longest <= 512 else 16)
         shared = dict(width=width, kernel_size=kernel_size, convolutions=convolutions)
         judged = (*image_shape[:2], image_shape[2] * pack)
         super().__init__(
@@ -219,4 +221,4 @@ def check_image_shape(image_shape):
 
 def near(side):
     """The even sides around a side, wide enough to hold one that fits."""
-    return range(max(16, side // 2 & ~1), min(1024, 2 * side + 16) + 1, 2)
+    return range(max(16, min(side, 1024) // 2 & ~1), min(1024, 2 * side + 16) + 1, 2)

@@ -3,7 +3,7 @@
 import difflib
 import inspect
 
-from kerasgan import gradients
+from kerasgan import gradients, losses
 from kerasgan.models import networks
 
 
@@ -38,7 +38,7 @@ def check_players(discriminator, image_shape, pack):
 
 def check(model, optimizers, rules):
     """Refuse combinations of compile options that make no sense."""
-    penalty, loss = rules["penalty"], model.loss
+    penalty, loss = rules["penalty"], losses.get(rules["loss"])
     first, second = optimizers
     if first is second and not isinstance(first, str):
         raise ValueError("Each player needs an optimizer of its own: the two given are one object.")
@@ -90,7 +90,7 @@ def check_fit(model, y, options):
     if y is not None and not model.conditional:
         raise ValueError(f"{type(model).__name__} is unconditional: it has no use for labels; pass images alone.")
     for name in ("sample_weight", "class_weight", "validation_split"):
-        if options.get(name):
+        if options.get(name) is not None:
             raise ValueError(f"{type(model).__name__}.fit has no use for {name}; pass validation_data for a split.")
 
 

@@ -1,0 +1,95 @@
+"""The smallest instance of every variant, which `test_conformance` puts through what all of them promise; and a way to
+run a function in a fresh Python, for what can be set but once in a process: backend, devices, determinism.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A variant at its smallest.
+
+    Args:
+        variant: its name in `kerasgan.models.VARIANTS`.
+        build: a function of the constructor's options -> a model that is not compiled.
+        build_noisy: the same, with Dropout in both networks.
+        image_shape: of its images.
+    """
+
+    variant: str
+    build: Callable
+    build_noisy: Callable
+    image_shape: tuple
+
+    def images(self, n=32, seed=0):
+        """Pictures to train on, uint8: a bright square somewhere in each."""
+        height, width, channels = self.image_shape
+        images = np.full((n, height, width, channels), 20, "uint8")
+        corners = np.random.default_rng(seed).integers(1, height // 2, (n, 2))
+        for image, (x, y) in zip(images, corners, strict=True):
+            image[y : y + height // 3, x : x + width // 3] = 230
+        return images
+
+
+def dcgan(**options):
+    """Two halvings, 3,000 weights."""
+    from kerasgan import DCGAN
+
+    return DCGAN((16, 16, 1), **{"latent_size": 8, "width": 4, "kernel_size": 3, **options})
+
+
+def noisy_dcgan(**options):
+    """Networks of one's own, with Dropout."""
+    import keras
+    from keras import layers
+
+    def generator():
+        z = keras.Input((8,))
+        x = layers.Dropout(0.3)(layers.BatchNormalization()(layers.Dense(64, "relu")(z)))
+        images = layers.Reshape((16, 16, 1))(layers.Dense(256, "tanh")(x))
+        return keras.Model(z, images, name="generator")
+
+    def discriminator():
+        images = keras.Input((16, 16, 1))
+        x = layers.Dropout(0.3)(layers.Conv2D(4, 5, 4, "same", activation="leaky_relu")(images))
+        return keras.Model(images, layers.Dense(1)(layers.Flatten()(x)), name="discriminator")
+
+    return dcgan(generator=generator, discriminator=discriminator, **options)
+
+
+GOLDENS = [Golden("DCGAN", dcgan, noisy_dcgan, (16, 16, 1))]
+
+
+CHILD = """
+import importlib, pickle, sys
+answer, module, name, arguments = pickle.load(sys.stdin.buffer)
+result = getattr(importlib.import_module(module), name)(*arguments)
+with open(answer, "wb") as file:
+    pickle.dump(result, file)
+"""
+
+
+def in_child(function, *arguments, folder, **environment):
+    """What a function of a test file returns in a fresh Python.
+
+    Args:
+        function: at the top of its module. arguments: and its result: what can be pickled.
+        folder: an empty place for its answer. environment: variables, such as KERAS_BACKEND.
+    """
+    answer = Path(folder) / "answer.pickle"
+    order = pickle.dumps((str(answer), function.__module__, function.__name__, arguments))
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD], input=order, capture_output=True, cwd=FOLDER, env={**os.environ, **environment}
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return pickle.loads(answer.read_bytes())

@@ -1,0 +1,242 @@
+"""DCGAN beside its paper: sizes, where the normalisation stands, how many weights, and its two presets."""
+
+import itertools
+import json
+
+import keras
+import numpy as np
+import pytest
+from goldens import dcgan
+from keras import layers, ops
+
+from kerasgan import DCGAN, penalties
+from kerasgan.models import dcgan as paper
+from kerasgan.models.dcgan import build_discriminator, build_generator, check_image_shape, fits, halvings
+
+# --- sizes ------------------------------------------------------------------------------------------------------------
+
+SIZES = {  # image: smallest level
+    (16, 16): (4, 4), (28, 28): (7, 7), (32, 32): (4, 4), (64, 64): (4, 4), (96, 160): (6, 10), (128, 128): (4, 4),
+    (256, 256): (4, 4), (512, 512): (8, 8), (1024, 1024): (16, 16),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "smallest"), SIZES.items(), ids=str)
+def test_halvings(size, smallest):
+    count = halvings(*size)
+    assert (size[0] / 2**count, size[1] / 2**count) == smallest
+    assert fits(*size) and check_image_shape((*size, 3)) == count
+    assert count == 6 or min(smallest) < 8 or smallest[0] % 2 or smallest[1] % 2, "it could halve once more"
+
+
+def by_hand(height, width):
+    """Whether the sides halve two to six times, to whole numbers in 4 to 16, taking as many as keep both at least 4."""
+    count = 0
+    while height % 2 == 0 == width % 2 and min(height, width) >= 8 and count < 6:
+        height, width, count = height // 2, width // 2, count + 1
+    return count >= 2 and max(height, width) <= 16
+
+
+def test_fits_by_hand():
+    for height in range(4, 140):
+        for width in (height, 2 * height, 28, 96):
+            assert fits(height, width) is by_hand(height, width), (height, width)
+
+
+@pytest.mark.parametrize(
+    ("size", "nearest"),
+    [
+        ((30, 30), "(28, 28, 3) or (32, 32, 3)"),
+        ((27, 27), "(28, 28, 3) or (24, 24, 3)"),
+        ((8, 8), "(16, 16, 3) or (20, 20, 3)"),
+        ((100, 160), "(96, 160, 3) or (112, 160, 3)"),
+        ((2048, 2048), "(1024, 1024, 3) or (960, 960, 3)"),
+        ((3000, 3000), "(1024, 1024, 3) or (960, 960, 3)"),
+    ],
+)
+def test_other_sizes_are_refused_with_the_two_nearest(size, nearest):
+    with pytest.raises(ValueError) as error:
+        DCGAN((*size, 3))
+    assert str(error.value) == (
+        "DCGAN halves both sides two to six times, to at least 4 and at most 16;"
+        f" {(*size, 3)} does not: resize the images to {nearest}."
+    )
+
+
+@pytest.mark.parametrize("side", [17, 33, 50, 90, 150, 255, 257, 700])
+def test_no_size_that_fits_is_nearer(side):
+    with pytest.raises(ValueError) as error:
+        check_image_shape((side, side, 1))
+    every = sorted((s for s in range(4, 1025) if by_hand(s, s)), key=lambda s: (abs(s - side), s))[:2]
+    assert all(s in paper.near(side) for s in every)
+    for s in every:
+        assert str((s, s, 1)) in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (32, 32, 2), (32, 32, 5), (1, 32, 32, 3)])
+def test_other_channels_are_refused(shape):
+    with pytest.raises(ValueError) as error:
+        DCGAN(shape)
+    assert str(error.value) == f"image_shape is (height, width, channels) with 1, 3 or 4 channels; saw {shape}."
+
+
+# --- the networks -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("size", [(16, 16), (28, 28), (32, 48)])
+def test_shapes_and_range(size, channels):
+    shape = (*size, channels)
+    generator, discriminator = build_generator(shape, 8, 4), build_discriminator(shape, 4)
+    assert generator.input_shape == (None, 8) and generator.output_shape == (None, *shape)
+    assert discriminator.input_shape == (None, *shape) and discriminator.output_shape == (None, 1)
+    latents = 1e7 * np.random.default_rng(0).normal(size=(3, 8)).astype("float32")
+    images = generator(latents)
+    assert images.dtype == discriminator(images).dtype == "float32"
+    assert ops.min(images) >= -1 and ops.max(images) <= 1 and ops.std(images) > 0.5
+
+
+def of_type(network, *types):
+    return [layer for layer in network.layers if isinstance(layer, types)]
+
+
+CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose)
+
+
+@pytest.mark.parametrize("convolutions", [1, 2])
+@pytest.mark.parametrize("norm", [True, False])
+def test_batch_norm_stands_where_the_paper_puts_it(norm, convolutions):
+    """Section 3: on all levels but the generator's output and the discriminator's input; biases where there is none."""
+    options, normed = dict(convolutions=convolutions, norm=norm), set()
+    generator = build_generator((32, 32, 3), 8, 4, **options)
+    discriminator = build_discriminator((32, 32, 3), 4, **options)
+    for network in (generator, discriminator):
+        chain = of_type(network, layers.Dense, *CONVOLUTIONS, layers.BatchNormalization)
+        for layer, after in itertools.pairwise([*chain, None]):
+            if isinstance(after, layers.BatchNormalization):
+                normed.add(layer)
+            assert isinstance(layer, layers.BatchNormalization) or layer.use_bias is (layer not in normed)
+    projection, *hidden, _ = of_type(generator, layers.Dense, *CONVOLUTIONS)
+    judging = of_type(discriminator, *CONVOLUTIONS)[convolutions:]
+    assert len(hidden) == len(judging) == 2 * convolutions
+    assert normed == ({projection, *hidden, *judging} if norm else set())
+
+
+def test_the_guidelines_of_section_3():
+    generator, discriminator = build_generator((32, 32, 3), 8, 4), build_discriminator((32, 32, 3), 4)
+    for network in (generator, discriminator):
+        assert all(layer.strides == (2, 2) and layer.kernel_size == (5, 5) for layer in of_type(network, *CONVOLUTIONS))
+        assert not of_type(network, layers.MaxPooling2D, layers.AveragePooling2D, layers.UpSampling2D)
+        assert len(of_type(network, layers.Dense)) == 1  # in: the projection; out: the scores
+    assert not of_type(generator, layers.LeakyReLU) and len(of_type(generator, layers.ReLU)) == 3
+    assert generator.layers[-1].activation is keras.activations.tanh
+    assert [layer.negative_slope for layer in of_type(discriminator, layers.LeakyReLU)] == [pytest.approx(0.2)] * 3
+    assert [layer.filters for layer in of_type(generator, *CONVOLUTIONS)] == [8, 4, 3]
+    assert [layer.filters for layer in of_type(discriminator, *CONVOLUTIONS)] == [4, 8, 16]
+    widths = [layer.filters for layer in of_type(build_discriminator((256, 256, 1), 2), *CONVOLUTIONS)]
+    assert widths == [2, 4, 8, 16, 16, 16]  # at most eight times the first
+
+
+def test_layers_one_by_one():
+    x = np.zeros((2, 8, 6, 3), "float32")
+    assert paper.upward(5, 3, True)(x).shape == (2, 16, 12, 5)
+    assert paper.downward(5, 3, True)(x).shape == (2, 4, 3, 5)
+    assert paper.flat(5, True)(x).shape == (2, 8, 6, 5)
+    drawn = np.array(paper.normal()((200, 200)))
+    assert drawn.std() == pytest.approx(0.02, rel=0.02) and abs(drawn.mean()) < 5e-4
+    for network in (build_generator((16, 16, 1), 64, 16), build_discriminator((16, 16, 1), 16)):
+        kernels = [w.numpy() for w in network.weights if w.name == "kernel"]
+        assert [kernel.std() for kernel in kernels] == [pytest.approx(0.02, rel=0.15)] * 3
+
+
+@pytest.mark.parametrize("side", [28, 60, 64, 240, 256, 1024])
+def test_under_15_million_parameters(side):
+    model = DCGAN((side, side, 4))
+    assert model.generator.count_params() + model.discriminator.count_params() < 15e6
+
+
+# --- the model --------------------------------------------------------------------------------------------------------
+
+
+def test_networks_of_ones_own(tmp_path):
+    """A built model, or a function; they are saved with the model, which takes its shapes from them."""
+    z, images = keras.Input((3, 2)), keras.Input((10, 7, 1))
+    generator = keras.Model(z, layers.Reshape((10, 7, 1))(layers.Dense(70, "tanh")(layers.Flatten()(z))))
+    discriminator = keras.Model(images, layers.Dense(1)(layers.Flatten()(images)))
+    model = DCGAN(generator=generator, discriminator=lambda: discriminator)
+    assert model.generator is generator and model.discriminator is discriminator
+    assert model.latent_shape == (3, 2) and model.image_shape == (10, 7, 1)
+    assert model.generate(2, seed=0).shape == (2, 10, 7, 1)
+    again = DCGAN.from_config(json.loads(json.dumps(model.get_config())))
+    assert [w.shape for w in again.weights] == [w.shape for w in model.weights]
+    model.compile(run_eagerly=True)
+    model.fit(np.zeros((4, 10, 7, 1), "uint8"), verbose=0)
+    model.save(tmp_path / "own.keras")
+    loaded = keras.saving.load_model(tmp_path / "own.keras")
+    np.testing.assert_array_equal(loaded.generate(2, seed=0), model.generate(2, seed=0))
+
+
+def test_a_configuration_makes_the_same_model():
+    model = DCGAN(
+        (16, 16, 3), latent_size=5, width=3, kernel_size=4, convolutions=2, generator_norm=False,
+        discriminator_norm=True, pack=2, latent_distribution="uniform", average_momentum=0.5, seed=3, name="mine",
+    )  # fmt: skip
+    config = json.loads(json.dumps(model.get_config()))
+    again = DCGAN.from_config(config)
+    assert json.loads(json.dumps(again.get_config())) == config
+    assert [w.shape for w in again.weights] == [w.shape for w in model.weights]
+    assert again.name == "mine" and again.seed == 3 and again.discriminator.input_shape == (None, 16, 16, 6)
+
+
+def same_adam(optimizer, rate, beta_1, beta_2):
+    assert isinstance(optimizer, keras.optimizers.Adam)
+    found = (float(optimizer.learning_rate), optimizer.beta_1, optimizer.beta_2)
+    assert found == pytest.approx((rate, beta_1, beta_2))
+
+
+def trains(model, still=()):
+    """A step moves every weight but those named, and every loss is finite; returns the logs."""
+    before = {w.path: w.numpy() for w in model.trainable_variables}
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype("uint8")
+    logs = model.fit(images, verbose=0).history
+    assert np.isfinite(list(logs.values())).all() and int(model.step) == 1
+    after = {w.path: w.numpy() for w in model.trainable_variables}
+    assert [path for path in after if np.array_equal(before[path], after[path])] == list(still)
+    return logs
+
+
+def test_the_papers_preset():
+    """Section 4 and figure 1: uniform latents, BatchNorm in both, Adam 2e-4 with beta_1 0.5; 128 channels at 64x64."""
+    model = DCGAN.paper((16, 16, 1), latent_size=8, width=4)
+    assert model.latent_distribution == "uniform" and model.loss.name == "nonsaturating"
+    assert model.get_compile_config()["penalty"] is None
+    for network in (model.generator, model.discriminator):
+        assert of_type(network, layers.BatchNormalization)
+    for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
+        same_adam(optimizer, 2e-4, 0.5, 0.999)
+    assert set(trains(model)) == {"discriminator_loss", "generator_loss", "penalty", "real_accuracy", "fake_accuracy"}
+    assert DCGAN.paper((16, 16, 3)).get_config()["width"] == 128
+    generator, discriminator = build_generator((64, 64, 3), 100, 128), build_discriminator((64, 64, 3), 128, norm=True)
+    assert [layer.filters for layer in of_type(generator, *CONVOLUTIONS)] == [512, 256, 128, 3]
+    assert generator.count_params() + discriminator.count_params() == pytest.approx(36e6, rel=0.03)
+
+
+def test_the_modern_preset():
+    """Huang et al. 2024: relativistic pairs, R1 and R2, no momentum; no BatchNorm in D."""
+    model = DCGAN.modern((16, 16, 1), gamma=0.5, learning_rate=1e-3, latent_size=8, width=4)
+    penalty = model.rules["penalty"]
+    assert isinstance(penalty, penalties.Penalty) and (penalty.kind, penalty.weight) == ("r1_r2", 0.5)
+    assert model.loss.name == "relativistic" and model.latent_distribution == "normal"
+    assert not of_type(model.discriminator, layers.BatchNormalization)
+    for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
+        same_adam(optimizer, 1e-3, 0.0, 0.99)
+    # Pairs feel differences alone: a bias of all scores has no gradient.
+    logs = trains(model, still=["scores/bias"])
+    assert set(logs) == {"discriminator_loss", "generator_loss", "penalty", "pair_accuracy"}
+
+
+def test_every_option_of_the_networks_trains():
+    for options in ({"convolutions": 2}, {"generator_norm": False}, {"latent_distribution": "uniform"}):
+        model = dcgan(**options)
+        model.compile(run_eagerly=True)
+        trains(model)

@@ -1,0 +1,187 @@
+"""Who descends which loss, slopes with respect to an input, and replicas that add up to one device."""
+
+import goldens
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasgan import gradients
+from kerasgan.gradients import across_workers, agreed, losses_of, of_players, replica, replicas, with_slope
+
+
+def sgd():
+    return keras.optimizers.SGD(0.1)
+
+
+# --- who descends which loss ------------------------------------------------------------------------------------------
+
+
+def test_each_player_gets_the_gradient_of_its_own_loss_alone():
+    """a b^2 is D's loss and a^3 b G's: D owns a and G owns b, and each loss depends on both."""
+    a, b = keras.Variable(2.0), keras.Variable(3.0)
+    calls = []
+
+    def play():
+        calls.append(None)
+        return {"discriminator": a * b**2, "generator": a**3 * b, "penalty": a * 100, "real_accuracy": b * 100}
+
+    values, slopes = of_players(play, {"discriminator": ([a], sgd()), "generator": ([b], sgd())})
+    assert {name: float(value) for name, value in values.items()} == {
+        "discriminator": 18, "generator": 24, "penalty": 200, "real_accuracy": 300,
+    }  # fmt: skip
+    assert {name: [float(s) for s in by_weight] for name, by_weight in slopes.items()} == {
+        "discriminator": [9],  # d(a b^2)/da = b^2
+        "generator": [8],  # d(a^3 b)/db = a^3
+    }
+    assert len(calls) == 1
+
+
+def test_a_player_has_the_sum_of_its_losses():
+    a, b = keras.Variable(2.0), keras.Variable(3.0)
+    _, slopes = of_players(
+        lambda: {"generator_16": a**2, "generator_32": 5 * a * b, "generators": 7 * a}, {"generator": ([a, b], sgd())}
+    )
+    assert [float(slope) for slope in slopes["generator"]] == [2 * 2 + 5 * 3, 5 * 2]
+
+
+def test_losses_of():
+    values = {"generator": 1, "generator_16": 2, "generators": 3, "discriminator": 4, "penalty": 5}
+    assert losses_of("generator", values) == [1, 2]
+    assert losses_of("discriminator", values) == [4]
+    assert losses_of("critic", values) == []
+
+
+def test_a_player_without_a_loss_is_absent_and_a_weight_without_a_part_is_none():
+    a, b = keras.Variable(2.0), keras.Variable(3.0)
+    values, slopes = of_players(
+        lambda: {"generator": a**2}, {"generator": ([a, b], sgd()), "discriminator": ([b], sgd())}
+    )
+    assert list(slopes) == ["generator"]
+    assert float(slopes["generator"][0]) == 4 and slopes["generator"][1] is None
+    assert float(values["generator"]) == 4
+
+
+def test_the_seed_is_the_optimizers_scale():
+    """A float16 loss is scaled as its optimizer says, each player's by its own; what is reported is the true loss."""
+    a, b = keras.Variable(2.0), keras.Variable(3.0)
+    scaled = keras.optimizers.LossScaleOptimizer(sgd(), initial_scale=1024.0)
+    scaled.build([a])
+    values, slopes = of_players(
+        lambda: {"discriminator": a**2, "generator": b**2}, {"discriminator": ([a], scaled), "generator": ([b], sgd())}
+    )
+    assert float(slopes["discriminator"][0]) == 4 * 1024 and float(slopes["generator"][0]) == 6
+    assert float(values["discriminator"]) == 4
+
+
+def test_alone_all_agree():
+    """One device is outvoted by nobody: what is not finite stays, for the loss scale to see."""
+    found = [ops.convert_to_tensor(float("nan")), None]
+    assert agreed(found, keras.optimizers.LossScaleOptimizer(sgd()), 1) is found
+
+
+# --- gradients with respect to an input -------------------------------------------------------------------------------
+
+
+def test_with_slope():
+    x = ops.convert_to_tensor(np.array([[1.0, 2.0], [3.0, -1.0]], "float32"))
+    y, slope = with_slope(lambda x: ops.sum(x**3, axis=1, keepdims=True), x)
+    np.testing.assert_allclose(y, [[9], [26]])
+    np.testing.assert_allclose(slope, 3 * np.square(x))
+
+
+def test_a_slope_has_slopes():
+    """d/dx of the slope 3 x^2 is 6 x, and d/da of the slope of a x^3 is 3 x^2."""
+    x, a = ops.convert_to_tensor([1.0, 2.0, -3.0]), keras.Variable(5.0)
+    first, second = with_slope(lambda x: with_slope(lambda x: x**3, x)[1], x)
+    np.testing.assert_allclose(first, 3 * np.square(x))
+    np.testing.assert_allclose(second, 6 * np.array(x))
+    play = {"generator": ([a], sgd())}
+    _, slopes = of_players(lambda: {"generator": ops.sum(with_slope(lambda x: a * x**3, x)[1])}, play)
+    assert float(slopes["generator"][0]) == 3 * (1 + 4 + 9)
+
+
+def test_the_value_beside_a_slope_is_differentiable():
+    x, a = ops.convert_to_tensor([1.0, 2.0]), keras.Variable(5.0)
+    _, slopes = of_players(
+        lambda: {"generator": ops.sum(with_slope(lambda x: a * x, x)[0])}, {"generator": ([a], sgd())}
+    )
+    assert float(slopes["generator"][0]) == 3
+
+
+# --- replicas ---------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_strategy():
+    assert replica() == (0, 1) and replicas() == 1 and across_workers() is False
+    assert gradients.BACKEND == keras.backend.backend()
+
+
+def two_replicas():
+    """Run by a child: what code sees on two logical CPU devices, and what two replicas make of a batch of four."""
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    batch = np.array([[1.0], [2.0], [4.0], [-8.0]], "float32")
+    found = {}
+
+    def local(strategy, values):
+        return [np.asarray(x) for x in strategy.experimental_local_results(values)]
+
+    def slopes(strategy, optimizer, loss, scale=1.0):
+        """Each replica's gradient, in its half of the batch, of the mean loss(weight, x)."""
+        with strategy.scope():
+            weight = tf.Variable(3.0)
+            optimizer.build([weight])
+        count = strategy.num_replicas_in_sync
+        parts = strategy.experimental_distribute_values_from_function(
+            lambda c: tf.constant(np.split(batch, count)[c.replica_id_in_sync_group])
+        )
+
+        def step(x):
+            play = {"generator": ([weight], optimizer)}
+            return of_players(lambda: {"generator": tf.reduce_mean(loss(weight, x))}, play)[1]["generator"][0]
+
+        return local(strategy, strategy.run(tf.function(step), (parts,)))
+
+    with mirrored.scope():
+        found["replicas"], found["across_workers"] = replicas(), across_workers()
+        found["outside of a replica"] = replica()
+    found["inside"] = [tuple(pair) for pair in local(mirrored, mirrored.run(lambda: tf.stack(replica())))]
+    one = tf.distribute.OneDeviceStrategy("CPU:0")
+    smooth = lambda weight, x: (weight * x) ** 2  # noqa: E731
+    found["one device"], found["two"] = (slopes(s, sgd(), smooth) for s in (one, mirrored))
+    # x = -8, on the second replica alone, has an infinite gradient: log |x + 8|
+    broken = lambda weight, x: weight * tf.math.log(tf.abs(x + 8))  # noqa: E731
+    for name, optimizer in (("plain", sgd), ("vote", lambda: keras.optimizers.LossScaleOptimizer(sgd()))):
+        found[name] = slopes(mirrored, optimizer(), broken)
+    found["vote, all finite"] = slopes(mirrored, keras.optimizers.LossScaleOptimizer(sgd(), initial_scale=8.0), smooth)
+    with tf.distribute.MultiWorkerMirroredStrategy().scope():
+        found["a worker alone"] = across_workers()
+    return found
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return goldens.in_child(two_replicas, folder=tmp_path_factory.mktemp("replicas"))
+
+
+def test_which_replica_am_i(found):
+    assert sorted(found["inside"]) == [(0, 2), (1, 2)] and found["outside of a replica"] == (0, 1)
+    assert found["replicas"] == 2 and found["across_workers"] is False
+    assert found["a worker alone"] is False
+
+
+def test_two_replicas_are_one_device(found):
+    """The optimizers sum over replicas: the shares add up to the gradient of the whole batch's mean, 2 w mean(x^2)."""
+    assert found["one device"] == [pytest.approx(2 * 3 * 85 / 4)]
+    assert found["two"] == [pytest.approx(3 * 5 / 2), pytest.approx(3 * 80 / 2)]
+    assert sum(found["two"]) == pytest.approx(found["one device"][0])
+
+
+def test_a_loss_scale_falls_on_all_replicas_or_on_none(found):
+    assert np.isfinite(found["plain"]).tolist() == [True, False], "else the vote has nothing to decide"
+    assert np.isinf(found["vote"]).all()
+    assert found["vote, all finite"] == [pytest.approx(8 * x) for x in found["two"]]

@@ -1,0 +1,123 @@
+"""Networks are built under their policy, copied in float32, searched through, packed, and given their optimizers."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from kerasgan.models import networks
+
+
+def small(*extra):
+    return keras.Sequential([keras.Input((4,)), layers.Dense(3), *extra], name="small")
+
+
+# --- building ---------------------------------------------------------------------------------------------------------
+
+
+def test_policy_holds_inside_and_is_put_back():
+    before = keras.config.dtype_policy()
+    with networks.policy("mixed_bfloat16"):
+        assert layers.Dense(1).compute_dtype == "bfloat16"
+    assert keras.config.dtype_policy() is before
+    with pytest.raises(RuntimeError), networks.policy("mixed_bfloat16"):
+        raise RuntimeError
+    assert keras.config.dtype_policy() is before
+
+
+def test_built():
+    network = small()
+    assert networks.built(network, "generator") is network
+    assert networks.built(lambda: network, "generator") is network
+
+
+@pytest.mark.parametrize("network", [None, "dcgan", lambda: 3, lambda: keras.Sequential([layers.Dense(3)])], ids=str)
+def test_built_refuses(network):
+    with pytest.raises(TypeError, match="The generator is a built Keras model, or a function without arguments"):
+        networks.built(network, "generator")
+    with pytest.raises(TypeError, match="The discriminator is"):
+        networks.built(network, "discriminator")
+
+
+def test_float32_copy():
+    """Another network, the same weights, float32 whatever the first computes in."""
+    with networks.policy("mixed_bfloat16"):
+        network = small(layers.BatchNormalization(), layers.Dropout(0.5))
+    copy = networks.float32_copy(network, "average")
+    assert copy.name == "average" and network.name == "small"
+    assert {layer.compute_dtype for layer in networks.layers_of(copy)} == {"float32"}
+    assert {layer.compute_dtype for layer in networks.layers_of(network)} == {"bfloat16"}
+    for mine, original in zip(copy.weights, network.weights, strict=True):
+        assert mine is not original and mine.dtype == "float32"
+        np.testing.assert_array_equal(mine, original)
+    copy.weights[0].assign_add(ops.ones_like(copy.weights[0]))
+    assert not np.array_equal(copy.weights[0], network.weights[0])
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    np.testing.assert_allclose(networks.float32_copy(network, "again")(x), network(x), atol=0.02)
+
+
+# --- looking inside ---------------------------------------------------------------------------------------------------
+
+
+def test_layers_of_goes_into_models_inside_models():
+    inner = small(layers.BatchNormalization(name="deep"))
+    outer = keras.Sequential([keras.Input((4,)), inner, layers.Dense(1, name="last")])
+    names = [layer.name for layer in networks.layers_of(outer)]
+    assert "deep" in names and names[-1] == "last" and "small" not in names
+
+
+def test_has_batch_normalization():
+    assert networks.has_batch_normalization(small(layers.BatchNormalization()))
+    assert networks.has_batch_normalization(keras.Sequential([keras.Input((4,)), small(layers.BatchNormalization())]))
+    assert not networks.has_batch_normalization(small(layers.LayerNormalization()))
+
+
+@pytest.mark.parametrize(
+    ("policy", "half"), [("float32", False), ("mixed_bfloat16", False), ("mixed_float16", True), ("float16", True)]
+)
+def test_is_half(policy, half):
+    """bfloat16 has float32's range: its gradients need no scale."""
+    with networks.policy(policy):
+        assert networks.is_half(small()) is half
+
+
+# --- optimizers -------------------------------------------------------------------------------------------------------
+
+
+def test_prepared_builds_the_optimizer():
+    network, optimizer = small(), keras.optimizers.Adam()
+    assert networks.prepared(optimizer, network) is optimizer and optimizer.built
+    assert networks.prepared(optimizer, network) is optimizer  # a second compile keeps its moments
+    assert isinstance(networks.prepared("sgd", network), keras.optimizers.SGD)
+
+
+def test_prepared_scales_the_loss_where_it_is_half():
+    with networks.policy("mixed_float16"):
+        network = small()
+    scaled = networks.prepared(keras.optimizers.Adam(), network)
+    assert isinstance(scaled, keras.optimizers.LossScaleOptimizer) and scaled.built
+    assert isinstance(scaled.inner_optimizer, keras.optimizers.Adam)
+    own = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(), initial_scale=8.0)
+    assert networks.prepared(own, network) is own
+
+
+# --- images and logs --------------------------------------------------------------------------------------------------
+
+
+def test_packed_by_hand():
+    """Images 0 and 1 are judged together, 2 and 3: the channels of the first, then those of the second."""
+    images = ops.reshape(ops.arange(4 * 2 * 3 * 2, dtype="float32"), (4, 2, 3, 2))
+    together = networks.packed(images, 2)
+    assert together.shape == (2, 2, 3, 4)
+    images, together = np.array(images), np.array(together)
+    for i in range(2):
+        np.testing.assert_array_equal(together[i, ..., :2], images[2 * i])
+        np.testing.assert_array_equal(together[i, ..., 2:], images[2 * i + 1])
+    assert networks.packed(images, 1) is images
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_shaped_adds_an_axis_across_workers_alone(monkeypatch, across):
+    monkeypatch.setattr("kerasgan.gradients.across_workers", lambda: across)  # real ones are several processes
+    logs = networks.shaped({"generator_loss": ops.convert_to_tensor(2.0)})
+    assert logs["generator_loss"].shape == ((1,) if across else ()) and float(np.ravel(logs["generator_loss"])[0]) == 2

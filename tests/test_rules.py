@@ -1,0 +1,218 @@
+"""Every refusal, with its sentence: what was seen, what was expected, what to do."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from goldens import dcgan
+
+import kerasgan
+from kerasgan import losses, penalties
+from kerasgan.models import adversarial, networks, rules
+
+
+def refused(error, sentence, function, *arguments, **options):
+    """The function raises exactly this sentence."""
+    with pytest.raises(error) as raised:
+        function(*arguments, **options)
+    assert str(raised.value) == sentence
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return dcgan()
+
+
+@pytest.fixture(scope="module")
+def normed():
+    return dcgan(discriminator_norm=True)
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_nearest():
+    assert rules.nearest("dgcan", ["dcgan", "lapgan"]) == " Did you mean 'dcgan'?"
+    assert rules.nearest("xyz", ["dcgan", "lapgan"]) == "" == rules.nearest(3, ["dcgan"])
+
+
+def test_check_choice():
+    rules.check_choice("distribution", "normal", ("normal", "uniform"))
+    refused(ValueError, "Unknown distribution 'nomal'. Did you mean 'normal'? There are: normal, uniform.",
+            rules.check_choice, "distribution", "nomal", ("normal", "uniform"))  # fmt: skip
+
+
+def test_check_unknown_and_compile(plain):
+    def tune(self, rate, *, momentum=0, **unknown):
+        rules.check_unknown(unknown, tune)
+
+    tune(None, 1, momentum=2)
+    refused(TypeError, "Unknown option 'momentun' of tune. Did you mean 'momentum'? There are: rate, momentum.",
+            tune, None, 1, momentun=2)  # fmt: skip
+    refused(TypeError, "Unknown option 'xyz' of tune. There are: rate, momentum.", tune, None, 1, xyz=2)
+    with pytest.raises(TypeError, match="Unknown option 'penality' of compile. Did you mean 'penalty'?"):
+        plain.compile(penality=penalties.r1())
+    with pytest.raises(TypeError, match="Unknown option 'loss_weights' of compile.*There are: generator_optimizer, "):
+        plain.compile(loss_weights=None)
+
+
+def test_check_arguments():
+    """A constructor's own, and its bases' as far as it hands them on."""
+    for name in ("image_shape", "width", "pack", "average_momentum", "seed"):
+        rules.check_arguments({name: None}, kerasgan.DCGAN)
+    rules.check_arguments({"classes": 3}, kerasgan.models.lenet)
+    refused(TypeError, "DCGAN has no argument 'widht'. Did you mean 'width'?",
+            rules.check_arguments, {"widht": 3}, kerasgan.DCGAN)  # fmt: skip
+    refused(TypeError, "DCGAN has no argument 'self'.", rules.check_arguments, {"self": 3}, kerasgan.DCGAN)
+    with pytest.raises(TypeError, match="lenet has no argument 'width'."):
+        rules.check_arguments({"width": 3}, kerasgan.models.lenet)
+
+
+# --- constructors -----------------------------------------------------------------------------------------------------
+
+
+def test_check_players(plain):
+    rules.check_players(plain.discriminator, (16, 16, 1), 1)
+    refused(ValueError, "The generator makes images (32, 16, 1); the discriminator takes (16, 16, 1).",
+            rules.check_players, plain.discriminator, (32, 16, 1), 1)  # fmt: skip
+    packed = (
+        "The generator makes images (16, 16, 1), 2 packed together (16, 16, 2); the discriminator takes (16, 16, 1)."
+    )
+    refused(ValueError, packed, dcgan, discriminator=plain.discriminator, pack=2)
+
+
+def test_the_models_own_arguments():
+    for momentum in (-0.1, 1, 1.5):
+        refused(ValueError, f"average_momentum lies in [0, 1); saw {momentum}.", dcgan, average_momentum=momentum)
+    with pytest.raises(ValueError, match="Unknown latent_distribution 'nomal'. Did you mean 'normal'"):
+        dcgan(latent_distribution="nomal")
+    with pytest.raises(ValueError, match="A seed is an integer in"):
+        dcgan(seed=-1)
+    with pytest.raises(TypeError, match="The generator is a built Keras model, or a function without arguments"):
+        dcgan(generator="dcgan")
+
+
+# --- compile ----------------------------------------------------------------------------------------------------------
+
+BATCH_NORM = (
+    "The discriminator has BatchNormalization, which mixes the images of a batch, and {} judges them one by one:"
+    " build it without (DCGAN(discriminator_norm=False)), or choose another loss."
+)
+FLOAT16 = "A gradient penalty overflows in float16: use the policy 'mixed_bfloat16', or no penalty."
+ONE_OBJECT = "Each player needs an optimizer of its own: the two given are one object."
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"penalty": 1.0}, "penalty is None or one of kerasgan.penalties, such as r1_r2(1.0); saw 1.0."),
+        ({"label_smoothing": -0.1}, "label_smoothing lies in [0, 0.5); saw -0.1."),
+        ({"label_smoothing": 0.5}, "label_smoothing lies in [0, 0.5); saw 0.5."),
+        *(
+            (
+                {"label_smoothing": 0.1, "loss": loss},
+                f"The loss {loss!r} has no labels to smooth: leave label_smoothing at 0.",
+            )
+            for loss in ("hinge", "wasserstein", "relativistic")
+        ),
+        *(
+            ({name: value}, f"{name} is an integer of at least 1; saw {value!r}.")
+            for name in ("discriminator_steps", "steps_per_execution")
+            for value in (0, -1, 1.5, "2")
+        ),
+    ],
+    ids=str,
+)
+def test_compile_refuses(plain, options, sentence):
+    refused(ValueError, sentence, plain.compile, **options)
+
+
+def test_compile_refuses_one_optimizer_for_both(plain):
+    adam = keras.optimizers.Adam()
+    refused(ValueError, ONE_OBJECT, plain.compile, adam, adam)
+    plain.compile("adam", "adam")
+    assert plain.generator_optimizer is not plain.discriminator_optimizer
+
+
+def test_batch_norm_in_d_with_what_judges_images_one_by_one(normed):
+    for kind in penalties.KINDS:
+        what = {"penalty": penalties.Penalty(kind, 1.0)}
+        refused(ValueError, BATCH_NORM.format("a gradient penalty"), normed.compile, **what)
+    refused(ValueError, BATCH_NORM.format("the loss 'relativistic'"), normed.compile, loss="relativistic")
+    for name in set(losses.LOSSES) - {"relativistic"}:
+        normed.compile(loss=name)
+
+
+def test_a_penalty_in_float16():
+    with networks.policy("mixed_float16"):
+        half = dcgan()
+    refused(ValueError, FLOAT16, half.compile, penalty=penalties.r1())
+    half.compile()
+    with networks.policy("mixed_bfloat16"):
+        dcgan().compile(penalty=penalties.r1())
+
+
+def test_what_fails_under_replicas(plain, monkeypatch):
+    monkeypatch.setattr("kerasgan.gradients.replicas", lambda: 2)
+    for name, value, default in (("steps_per_execution", 4, 1), ("jit_compile", True, False)):
+        sentence = f"{name}={value} fails in Keras under several replicas: leave it at {default}."
+        refused(ValueError, sentence, plain.compile, **{name: value})
+    plain.compile()
+
+
+def test_a_refused_compile_changes_nothing(plain):
+    plain.compile(loss="hinge")
+    optimizer, before = plain.generator_optimizer, plain.get_compile_config()
+    mistakes = {"loss": "xyz"}, {"discriminator_steps": 0}, {"label_smoothing": 0.1, "loss": "wasserstein"}
+    for options in (*mistakes, {"generator_optimizer": "adm"}):
+        with pytest.raises(ValueError):
+            plain.compile(**options)
+    assert plain.get_compile_config() == before and plain.generator_optimizer is optimizer
+    assert plain.loss.name == "hinge"
+
+
+def test_check_takes_what_compile_knows(plain):
+    """Every rule that `check` reads is an option of `compile`, with a default that it lets pass."""
+    parameters = inspect.signature(adversarial.Adversarial.compile).parameters
+    defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
+    plain.compile()
+    rules.check(plain, (None, "adam"), defaults)
+
+
+# --- fit and generate -------------------------------------------------------------------------------------------------
+
+
+def test_check_batch(monkeypatch):
+    model = dcgan(pack=2)
+    model.compile(discriminator_steps=3)
+    rules.check_batch(model, 12)
+    sentence = "A batch of {} images does not divide by {}: choose a batch_size that is a multiple of {}."
+    refused(ValueError, sentence.format(8, "discriminator_steps=3", 3), rules.check_batch, model, 8)
+    refused(ValueError, sentence.format(9, "pack=2 (together with the others: 6)", 6), rules.check_batch, model, 9)
+    monkeypatch.setattr("kerasgan.gradients.replicas", lambda: 2)
+    together = "replicas=2 (together with the others: 12)"
+    refused(ValueError, sentence.format(18, together, 12), rules.check_batch, model, 18)
+    with pytest.raises(ValueError, match="A batch of 10 images does not divide by discriminator_steps=3"):
+        model.fit(np.zeros((30, 16, 16, 1), "uint8"), batch_size=10)
+
+
+def test_check_fit(plain):
+    images = np.zeros((8, 16, 16, 1), "uint8")
+    plain.compile()
+    rules.check_fit(plain, None, {"class_weight": None, "validation_data": images})
+    refused(ValueError, "DCGAN is unconditional: it has no use for labels; pass images alone.",
+            plain.fit, images, np.zeros(8))  # fmt: skip
+    for option in ({"class_weight": {0: 1}}, {"validation_split": 0.1}, {"sample_weight": np.ones(8)}):
+        sentence = f"DCGAN.fit has no use for {next(iter(option))}; pass validation_data for a split."
+        refused(ValueError, sentence, plain.fit, images, **option)
+
+
+def test_check_generate(plain):
+    rules.check_generate(plain, np.int64(3), None, 1)
+    refused(ValueError, "DCGAN is unconditional: generate takes no labels.", plain.generate, 3, labels=[1, 2, 3])
+    for n in (0, -1, 2.0, "3", None, True):
+        refused(ValueError, f"generate: n is an integer of at least 1; saw {n!r}.", plain.generate, n)
+    for size in (0, 1.5):
+        sentence = f"generate: batch_size is an integer of at least 1; saw {size!r}."
+        refused(ValueError, sentence, plain.generate, 3, batch_size=size)
