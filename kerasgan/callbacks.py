@@ -9,7 +9,9 @@ from kerasgan import images, plotting
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stop when a loss is no longer finite, name the step, and put the last good weights back; `fit` always adds it.
+    """Stop when a loss is no longer finite, name the step, and put the last good weights back.
+
+    `fit` adds one where none is given.
 
     Args:
         every: steps between the copies of the weights that are kept to go back to.
@@ -31,7 +33,7 @@ class StopOnNaN(keras.callbacks.Callback):
         """Copy all variables, if they are finite."""
         values = [keras.ops.convert_to_numpy(v) for v in self.model.state]
         if all(np.isfinite(v).all() for v in values if v.dtype.kind == "f"):
-            self.good = (int(self.model.step), [v.copy() for v in values])
+            self.good = (int(self.model.step.numpy()), [v.copy() for v in values])
 
     def on_train_batch_end(self, batch, logs=None):
         """Look at the losses of the step."""
@@ -45,7 +47,7 @@ class StopOnNaN(keras.callbacks.Callback):
     def undone(self, name, value):
         """Put the last good weights back, and say what happened."""
         message = (
-            f"{name} became {float(np.ravel(keras.ops.convert_to_numpy(value))[0])} at step {int(self.model.step)}"
+            f"{name} became {float(np.ravel(keras.ops.convert_to_numpy(value))[0])} at step {int(self.model.step.numpy())}"
         )
         if self.good is None:
             return f"{message}, and the weights were not finite before training: load good ones first."
@@ -85,13 +87,16 @@ class Progress(keras.callbacks.Callback):
         columns = [TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"), BarColumn(), MofNCompleteColumn()]
         columns += [TimeRemainingColumn(), TextColumn("{task.fields[losses]}")]
         self.bar = Progress(*columns, console=self.console, disable=not self.console.is_terminal)
-        steps = self.params["steps"]
-        self.task = self.bar.add_task("", total=steps, epoch=0, epochs=self.params["epochs"], losses="")
+        self.task = self.bar.add_task("", total=self.params["steps"], **self.fields(0))
         self.bar.start()
+
+    def fields(self, epoch):
+        """What the columns show of an epoch."""
+        return {"epoch": epoch, "epochs": self.params["epochs"], "losses": ""}
 
     def on_epoch_begin(self, epoch, logs=None):
         """Start the bar anew."""
-        self.bar.reset(self.task, total=self.params["steps"], epoch=epoch + 1)
+        self.bar.reset(self.task, total=self.params["steps"], **self.fields(epoch + 1))  # it forgets the others
 
     def on_train_batch_end(self, batch, logs=None):
         """Move the bar."""
@@ -99,7 +104,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Leave a line."""
-        self.console.print(f"epoch {epoch + 1}/{self.params['epochs']}: {self.words(logs)}", highlight=False)
+        self.console.print(f"epoch {epoch + 1}/{self.params['epochs']}: {self.words(logs)}", highlight=False, soft_wrap=True)
 
     def on_train_end(self, logs=None):
         """Close the bar."""

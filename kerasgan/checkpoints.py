@@ -36,7 +36,7 @@ class Checkpoints:
     def save(self, model):
         """Save the compiled model at its present step; returns the step."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        step = int(model.step)
+        step = int(model.step.numpy())
         weights, description = self.paths(step)
         write_atomically(weights, model.save_weights)
         content = {"step": step, "model": described(model), "sha256": sha256(weights), "keras": keras.__version__}
@@ -57,8 +57,8 @@ class Checkpoints:
             weights, description = self.paths(step)
             try:
                 content = json.loads(description.read_text(encoding="utf-8"))
-                whole = content["sha256"] == sha256(weights)
-            except (OSError, ValueError, KeyError):
+                whole = content["sha256"] == sha256(weights) and "model" in content
+            except (OSError, ValueError, KeyError, TypeError):
                 whole = False
             if not whole:
                 damaged.append(weights.name)
@@ -115,7 +115,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Save when it is time."""
-        if self.interrupted or int(self.model.step) % self.every == 0:
+        if self.interrupted or int(self.model.step.numpy()) % self.every == 0:
             self.checkpoints.save(self.model)
 
     def on_epoch_end(self, epoch, logs=None):

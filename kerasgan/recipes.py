@@ -11,6 +11,7 @@
 Nothing here runs code from a file: names are looked up in tables, arguments are numbers, strings and lists.
 """
 
+import inspect
 import pathlib
 import tomllib
 
@@ -45,6 +46,7 @@ SECTIONS = {
     },
 }
 FREE = {"model", "compile", "fine_tuning"}  # whoever is built from these checks their other keys
+KINDS = ("generator", "extractor")  # the first if [card] says nothing
 NEEDED = {"model": {"variant"}, "data": {"train"}, "training": {"epochs", "batch_size"}}
 NEEDED_BY_EXTRACTORS = {"compile": {"optimizer"}, "data": {"train", "validation", "test"}}
 COUNTS = {"epochs": 1, "batch_size": 1, "checkpoint_steps": 1, "seed": 0}  # integers of [training], and their least
@@ -69,7 +71,8 @@ def read(path):
             raise ValueError(f"{path}: {section} is a section, [{section}], with keys below it; saw {content!r}.")
         for key in content if section not in FREE else ():
             rules.check_choice(f"key of [{section}]", key, sorted(SECTIONS[section]))
-    kind = recipe.get("card", {}).get("kind")
+    kind = recipe.get("card", {}).get("kind", KINDS[0])
+    rules.check_choice("kind", kind, KINDS)
     for section, keys in (NEEDED | (NEEDED_BY_EXTRACTORS if kind == "extractor" else {})).items():
         if missing := sorted(keys - recipe.get(section, {}).keys()):
             raise ValueError(f"{path} lacks {', '.join(missing)} in its section [{section}].")
@@ -77,6 +80,10 @@ def read(path):
         value = recipe["training"].get(key, least)
         if type(value) is not int or value < least:
             raise ValueError(f"{path}: {key} in [training] is an integer of at least {least}; saw {value!r}.")
+    variant = recipe["model"]["variant"]
+    rules.check_choice("variant", variant, VARIANTS)
+    if inspect.isclass(VARIANTS[variant]) != (kind == KINDS[0]):
+        raise ValueError(f"{path}: {variant} is no {kind}; say which kind it is in [card]: {' or '.join(KINDS)}.")
     return {section: recipe.get(section, {}) for section in SECTIONS}
 
 
@@ -143,11 +150,12 @@ def scheduled(value, steps):
     rules.check_choice("schedule", value["schedule"], ("cosine", "linear"))
     first, last, share, kind = value["first"], value["last"], value.get("over", 1.0), value["schedule"]
     for key, number in {"first": first, "last": last, "over": share}.items():
-        if isinstance(number, bool) or not isinstance(number, int | float) or number < 0:
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < float("inf"):
             raise ValueError(f"The {key!r} of a schedule is a number of at least 0; saw {number!r}.")
     if kind == "cosine" and not first:
         raise ValueError("A cosine schedule starts above 0: its first value is what the rest is a share of.")
     over = max(1, round(steps * share))
+    first, last = float(first), float(last)  # Keras would compute in integers
     if kind == "cosine":
         return keras.optimizers.schedules.CosineDecay(first, over, alpha=last / first)
     return keras.optimizers.schedules.PolynomialDecay(first, over, end_learning_rate=last)

@@ -267,12 +267,14 @@ class Adversarial(Generative):
         if isinstance(x, data.Dataset):  # its order is a function of (seed, step), and nothing else shuffles it
             rules.check_batch(self, x.batch_size)
             steps_per_epoch = steps_per_epoch or len(x)
-            epoch = -(-int(self.step) // len(x))  # a half-done epoch is not gone on with here, but in `training`
+            epoch = -(-int(self.step.numpy()) // len(x))  # a half-done epoch is not gone on with here, but in `training`
             x, options["shuffle"] = x.stream(epoch * len(x)), False
+        callbacks = keras.tree.flatten(callbacks or [])
+        if not any(isinstance(callback, StopOnNaN) for callback in callbacks):
+            callbacks = [StopOnNaN(), *callbacks]
         return super().fit(
-            x, epochs=epochs, verbose=verbose, steps_per_epoch=steps_per_epoch,
-            callbacks=[StopOnNaN(), *keras.tree.flatten(callbacks or [])], **options,
-        )  # fmt: skip
+            x, epochs=epochs, verbose=verbose, steps_per_epoch=steps_per_epoch, callbacks=callbacks, **options
+        )
 
     def report(self, values):
         """The running means of what `play` returned."""

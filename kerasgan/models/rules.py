@@ -15,7 +15,7 @@ def nearest(name, names):
 
 def check_choice(what, value, choices):
     """Refuse a value that is not among the choices."""
-    if value not in choices:
+    if value not in list(choices):  # a list from a recipe has no hash
         raise ValueError(f"Unknown {what} {value!r}.{nearest(value, choices)} There are: {', '.join(choices)}.")
 
 

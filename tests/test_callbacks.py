@@ -1,0 +1,123 @@
+"""What watches a training: NaN stops it and is undone, samples are drawn, progress is told on stderr."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasgan import DCGAN, callbacks, images
+
+NAN = float("nan")
+
+
+class Fall(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that is NaN after so many steps."""
+
+    def __init__(self, after):
+        self.after = after
+
+    def __call__(self, step):
+        return keras.ops.where(step < self.after, 0.01, NAN)
+
+
+def tiny(nan_after=1000):
+    """A small game in eager steps."""
+    model = DCGAN((16, 16, 1), latent_size=2, width=2, kernel_size=2)
+    model.compile(keras.optimizers.Adam(Fall(nan_after)), keras.optimizers.Adam(0.01), run_eagerly=True)
+    return model
+
+
+def pictures(n=24):
+    return np.random.default_rng(0).integers(0, 256, (n, 16, 16, 1)).astype("uint8")
+
+
+def values(model):
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in model.state]
+
+
+class Keep(keras.callbacks.Callback):
+    """The model's whole state after every step."""
+
+    def on_train_begin(self, logs=None):
+        self.states = {0: values(self.model)}
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.states[int(self.model.step)] = values(self.model)
+
+
+# --- NaN --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("every", "good"), [(1, 3), (2, 2), (200, 0)])
+def test_stop_on_nan_goes_back_to_the_last_good_weights(every, good):
+    """Step 4 makes the weights NaN, step 5's losses are: what was kept in between is not good either."""
+    model, keep = tiny(nan_after=3), Keep()
+    sentence = f"_loss became nan at step 5; the weights are those of step {good}, the last good ones. Try a lower"
+    with pytest.raises(FloatingPointError, match=sentence):
+        model.fit(pictures(), batch_size=4, verbose=0, callbacks=[keep, callbacks.StopOnNaN(every)])
+    assert list(keep.states) == [0, 1, 2, 3, 4, 5] and not all(np.isfinite(v).all() for v in keep.states[4])
+    assert int(model.step) == good
+    for mine, kept in zip(values(model), keep.states[good], strict=True):
+        np.testing.assert_array_equal(mine, kept)
+
+
+def test_fit_adds_one():
+    model = tiny(nan_after=1)
+    with pytest.raises(FloatingPointError, match="became nan at step 3; the weights are those of step 0"):
+        model.fit(pictures(), batch_size=4, verbose=0)
+    assert np.isfinite(model.generate(2, seed=0)).all()
+
+
+def test_a_later_fit_goes_back_to_its_own_beginning():
+    model = tiny(nan_after=8)
+    model.fit(pictures(), batch_size=4, verbose=0)
+    with pytest.raises(FloatingPointError, match="at step 10; the weights are those of step 6"):
+        model.fit(pictures(), batch_size=4, verbose=0)
+
+
+def test_weights_that_were_never_good():
+    model = tiny()
+    model.generator.weights[0].assign(model.generator.weights[0] * NAN)
+    with pytest.raises(FloatingPointError, match="at step 1, and the weights were not finite before training: load"):
+        model.fit(pictures(), batch_size=4, verbose=0)
+
+
+# --- samples ----------------------------------------------------------------------------------------------------------
+
+
+def test_sample_grid_draws_the_same_latents_after_every_epoch(tmp_path):
+    model = tiny()
+    folder = tmp_path / "new" / "samples"
+    model.fit(pictures(8), batch_size=4, epochs=2, verbose=0, callbacks=[callbacks.SampleGrid(folder, n=6, seed=3)])
+    assert sorted(path.name for path in folder.iterdir()) == ["epoch-0001.png", "epoch-0002.png"]
+    last = images.read(folder / "epoch-0002.png")
+    assert last.shape == (2 * 18 + 2, 3 * 18 + 2, 1)
+    for i, image in enumerate(model.generate(6, seed=3)):
+        y, x = 2 + i // 3 * 18, 2 + i % 3 * 18
+        np.testing.assert_array_equal(last[y : y + 16, x : x + 16], image)
+
+
+# --- progress ---------------------------------------------------------------------------------------------------------
+
+
+def test_progress_is_a_line_per_epoch_on_stderr_when_it_is_no_terminal(capsys):
+    tiny().fit(pictures(8), batch_size=4, epochs=3, verbose=0, callbacks=[callbacks.Progress()])
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = told.err.split("epoch ")[1:]
+    assert [line.split(":")[0] for line in lines] == ["1/3", "2/3", "3/3"]
+    assert all("discriminator loss " in line and "generator loss " in line for line in lines)
+
+
+def test_progress_is_a_bar_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what makes rich take any stream for a terminal
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    tiny().fit(pictures(8), batch_size=4, epochs=2, verbose=0, callbacks=[callbacks.Progress()])
+    told = capsys.readouterr()
+    assert told.out == "" and "2/2" in told.err and "epoch 2/2" in told.err and "\x1b[" in told.err
+
+
+def test_the_words_of_the_logs():
+    logs = {"generator_loss": np.array([1.0, 2.0]), "pair_accuracy": 0.25}
+    assert callbacks.Progress.words(logs) == "generator loss 1.500, pair accuracy 0.250"
+    assert callbacks.Progress.words(None) == ""
