@@ -11,7 +11,7 @@ from keras import layers, ops
 
 from kerasgan import DCGAN, penalties
 from kerasgan.models import dcgan as paper
-from kerasgan.models.dcgan import build_discriminator, build_generator, check_image_shape, fits, halvings
+from kerasgan.models.dcgan import build_discriminator, build_generator, check_image_shape, fits, halvings, strides
 
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
@@ -27,6 +27,24 @@ def test_halvings(size, smallest):
     assert (size[0] / 2**count, size[1] / 2**count) == smallest
     assert fits(*size) and check_image_shape((*size, 3)) == count
     assert count == 6 or min(smallest) < 8 or smallest[0] % 2 or smallest[1] % 2, "it could halve once more"
+
+
+@pytest.mark.parametrize(
+    ("size", "sides"),
+    [
+        ((28, 28), [14, 7, 4]),
+        ((32, 32), [16, 8, 4]),
+        ((44, 60), [22, 11, 6]),
+        ((96, 160), [48, 24, 12, 6]),
+        ((256, 256), [128, 64, 32, 16, 8, 4]),
+        ((1024, 1024), [512, 256, 128, 64, 32, 16]),
+    ],
+    ids=str,
+)
+def test_the_discriminator_halves_until_four_to_six_are_left(size, sides):
+    assert strides(*size) == len(sides)
+    network = build_discriminator((*size, 1), 1)
+    assert [layer.output.shape[1] for layer in of_type(network, layers.Conv2D)] == sides
 
 
 def by_hand(height, width):

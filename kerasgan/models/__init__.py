@@ -1,9 +1,9 @@
 """One paper a file, each read beside its paper; `adversarial` is the game that all of them play."""
 
-from kerasgan.models.classifiers import lenet
+from kerasgan.models.classifiers import convnet, lenet
 from kerasgan.models.dcgan import DCGAN
 
 # What a recipe or a card may name: nothing else is ever built from a file.
-VARIANTS = {"DCGAN": DCGAN, "lenet": lenet}
+VARIANTS = {"DCGAN": DCGAN, "lenet": lenet, "convnet": convnet}
 
-__all__ = ["DCGAN", "VARIANTS", "lenet"]
+__all__ = ["DCGAN", "VARIANTS", "convnet", "lenet"]

@@ -44,7 +44,7 @@ def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions
 
 
 def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=False):
-    """Images to scores: halve the sides down to at least 4, then one linear layer (Radford et al. 2015, section 3).
+    """Images to scores: halve the sides until 4 to 6 are left, then one linear layer (Radford et al. 2015, section 3).
 
     Args:
         image_shape: (height, width, channels); with packing, channels times the images judged together.
@@ -55,7 +55,7 @@ def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=
         A functional model: (batch, height, width, channels) in [-1, 1] -> logits (batch, 1).
     """
     images = x = keras.Input(image_shape, name="images")
-    for level in range(halvings(*image_shape[:2])):
+    for level in range(strides(*image_shape[:2])):
         filters, normed = width * min(2**level, 8), norm and level > 0
         for i in range(convolutions):
             last = i == convolutions - 1
@@ -83,6 +83,7 @@ class DCGAN(Adversarial):
             keeps the default under 15 million parameters (the paper's 64x64 model has 128, and 36 million).
         kernel_size: of the strided convolutions, 5 in the authors' code.
         convolutions: per level; 2 adds one of stride 1, as the authors' 32x32 model has.
+        discriminator_width: the discriminator's `width`, where it is another than the generator's.
         generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default:
             gradient penalties and relativistic pairing, which train far better, do not go with it.
         generator, discriminator: networks of your own instead: built models, or functions that build them.
@@ -97,6 +98,7 @@ class DCGAN(Adversarial):
         width=None,
         kernel_size=5,
         convolutions=1,
+        discriminator_width=None,
         generator_norm=True,
         discriminator_norm=False,
         generator=None,
@@ -108,16 +110,18 @@ class DCGAN(Adversarial):
         check_image_shape(image_shape)
         longest = max(image_shape[:2])
         width = width or (64 if longest <= 64 else 32 if longest <= 512 else 16)
-        shared = dict(width=width, kernel_size=kernel_size, convolutions=convolutions)
+        widths = dict(width=width, discriminator_width=discriminator_width or width)
+        shared = dict(kernel_size=kernel_size, convolutions=convolutions)
         judged = (*image_shape[:2], image_shape[2] * pack)
         super().__init__(
-            generator or (lambda: build_generator(image_shape, latent_size, norm=generator_norm, **shared)),
-            discriminator or (lambda: build_discriminator(judged, norm=discriminator_norm, **shared)),
+            generator or (lambda: build_generator(image_shape, latent_size, width, norm=generator_norm, **shared)),
+            discriminator
+            or (lambda: build_discriminator(judged, widths["discriminator_width"], norm=discriminator_norm, **shared)),
             pack=pack,
             **kwargs,
         )
         norms = dict(generator_norm=generator_norm, discriminator_norm=discriminator_norm)
-        self.config = dict(image_shape=image_shape, latent_size=latent_size, **shared, **norms)
+        self.config = dict(image_shape=image_shape, latent_size=latent_size, **widths, **shared, **norms)
         self.own = {"generator": generator is not None, "discriminator": discriminator is not None}
 
     def get_config(self):
@@ -190,6 +194,14 @@ def halvings(height, width):
     count = 0
     while count < 6 and not (height | width) >> count & 1 and min(height, width) >> count + 1 >= 4:
         count += 1
+    return count
+
+
+def strides(height, width):
+    """How often the discriminator halves, rounding up (28, 14, 7, 4): until the shorter side has at most 6 left."""
+    side, count = min(height, width), 0
+    while side > 6 and count < 6:
+        side, count = -(-side // 2), count + 1
     return count
 
 
