@@ -16,6 +16,13 @@ MISTAKES = (ValueError, TypeError, OSError, FloatingPointError, ImportError, Not
 class Commands(click.Group):
     """A group that answers a mistake with a sentence, and an unknown command with the nearest."""
 
+    def parse_args(self, context, args):
+        """Read what stands before the command; without anything, show the help."""
+        try:
+            return super().parse_args(context, args or ["--help"])
+        except click.UsageError as error:
+            refuse(context, error)
+
     def resolve_command(self, context, args):
         """Name the nearest command if there is none of that name."""
         from difflib import get_close_matches
@@ -35,15 +42,20 @@ class Commands(click.Group):
                 warnings.showwarning = lambda message, *rest, **more: click.echo(f"note: {message}", err=True)
                 return super().invoke(context)
         except click.UsageError as error:
-            path = error.ctx.command_path if error.ctx else context.command_path
-            click.echo(f"kerasgan: {error.format_message()} See `{path} --help`.", err=True)
-            context.exit(1)
+            refuse(context, error)
         except MISTAKES as error:
             click.echo(f"kerasgan: {str(error) or type(error).__name__}", err=True)
             context.exit(1)
         except KeyboardInterrupt:
             click.echo("kerasgan: stopped.", err=True)
             context.exit(130)
+
+
+def refuse(context, error):
+    """End with the sentence of a mistake in the command line, and the command whose help has the rest."""
+    path = error.ctx.command_path if error.ctx else context.command_path
+    click.echo(f"kerasgan: {error.format_message()} See `{path} --help`.", err=True)
+    context.exit(1)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -103,7 +115,7 @@ def generate(name, n, seed, output, each, as_json):
     from kerasgan import files, images, plotting, zoo
 
     path = pathlib.Path(output or ("samples" if each else "samples.png"))
-    files.check_writable(path / "0.png" if each and path.is_dir() else path)
+    files.check_writable(path / "0.png" if each and path.exists() else path)
     if not each and path.suffix != ".npz":
         images.check_format(path)
     model = generator(zoo.load(name), name)
@@ -179,12 +191,13 @@ def evaluate(name, source, n, as_json):
 @main.command()
 @click.argument("name")
 @click.option("-o", "--output", required=True, help="A .tflite file, or a folder for a SavedModel.")
+@click.option("--overwrite", is_flag=True, help="Replace what lies there.")
 @as_json
-def export(name, output, as_json):
+def export(name, output, overwrite, as_json):
     """Write the generator of NAME as a SavedModel or .tflite, with a side-car and its measured error."""
     from kerasgan import zoo
 
-    value = generator(zoo.load(name), name).export(output)
+    value = generator(zoo.load(name), name).export(output, overwrite=overwrite)
     show(value, as_json, lambda v: f"{v['path']}: largest difference to Keras {v['max_difference']:.1e}")
 
 

@@ -4,6 +4,7 @@ Beside every export lies a side-car (`<name>.json`): what goes in, what comes ou
 largest difference that was measured.
 """
 
+import difflib
 import importlib.util
 import json
 import pathlib
@@ -45,7 +46,9 @@ def export(model, filepath, format=None, batch_size=None, overwrite=False):
     path = pathlib.Path(filepath)
     format = format or ("litert" if path.suffix == ".tflite" else "tf_saved_model")
     if format not in FORMATS:
-        raise ValueError(f"Unknown format {format!r}. There are: {', '.join(FORMATS)}.")
+        near = difflib.get_close_matches(str(format), FORMATS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"Unknown format {format!r}.{hint} There are: {', '.join(FORMATS)}.")
     if format == "litert" and path.suffix != ".tflite":
         raise ValueError(f"A litert export is one file that ends in .tflite; saw {path}.")
     if format == "tf_saved_model" and path.suffix in FILES:
@@ -54,6 +57,7 @@ def export(model, filepath, format=None, batch_size=None, overwrite=False):
         raise ValueError(f"batch_size is None or an integer of at least 1; saw {batch_size!r}.")
     check_free(path, overwrite)
     sidecar = path.with_name(path.name + ".json")
+    check_free(sidecar, overwrite)  # `config` would otherwise replace a config.json of the user's
     check_writable(sidecar)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as place:
         made = pathlib.Path(place) / path.name
@@ -62,6 +66,8 @@ def export(model, filepath, format=None, batch_size=None, overwrite=False):
         description = describe(model, format, made, run, batch_size)
         if path.is_dir():
             shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()  # a folder cannot be renamed onto a file
         made.replace(path)
     description = {"path": str(path)} | description
     write_json(sidecar, description)
@@ -71,7 +77,7 @@ def export(model, filepath, format=None, batch_size=None, overwrite=False):
 def check_free(path, overwrite):
     """Refuse to write over what lies there, or over a folder that is no SavedModel."""
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another path, or pass overwrite=True.")
+        raise FileExistsError(f"{path} exists: choose another path, or replace it (overwrite=True, --overwrite).")
     if path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").is_file():
         raise FileExistsError(f"{path} is a folder with other things than a SavedModel: it is not overwritten.")
 

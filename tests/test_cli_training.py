@@ -1,0 +1,182 @@
+"""The commands that train, verify, measure and export: what they print, how they end, what they refuse."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import mistake, parsed, run
+
+import kerasgan
+from kerasgan import cards, cli, zoo
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def change_card(folder, **changes):
+    card = json.loads((folder / "card.json").read_text()) | changes
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+# --- train ------------------------------------------------------------------------------------------------------------
+
+
+def test_train(tiny_recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out, error = run("train", tiny_recipe, "--epochs", 2, "--json")
+    assert json.loads(out) == {"name": str(tiny_recipe), "entry": str(Path("runs", "tiny", "entry"))}
+    lines = error.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert all("discriminator loss" in line and "generator loss" in line for line in lines)
+    assert zoo.info("runs/tiny/entry")["training"]["steps"] == 8
+    assert {path.name for path in Path("runs/tiny/samples").iterdir()} == {"epoch-0001.png", "epoch-0002.png"}
+    assert "has a run at step 8: go on with --resume" in mistake("train", tiny_recipe)
+
+
+def test_train_on_other_data(tiny_recipe, tmp_path):
+    np.savez(tmp_path / "mine.npz", images=np.zeros((16, 28, 28, 1), "uint8"))
+    out, _ = run("train", tiny_recipe, "-o", tmp_path / "run", "--data", tmp_path / "mine.npz", "--epochs", 1)
+    entry = tmp_path / "run" / "entry"
+    assert out == f"Trained. Use it: kerasgan.load({str(entry)!r}), or kerasgan generate {entry}\n"
+    card = kerasgan.info(entry)
+    assert card["data"]["train"] == str(tmp_path / "mine.npz") and card["training"]["steps"] == 1
+
+
+def test_ctrl_c_saves_and_resume_goes_on(tiny_recipe, tmp_path):
+    folder, epochs = tmp_path / "run", 12
+    args = ["train", str(tiny_recipe), "-o", str(folder), "--epochs", str(epochs)]
+    training = subprocess.Popen(
+        [sys.executable, "-m", "kerasgan", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in training.stderr:
+        if line.startswith("epoch 1/12"):
+            training.send_signal(signal.SIGINT)
+            break
+    out, error = training.communicate(timeout=120)
+    assert training.returncode == 130 and out == ""
+    told = error.splitlines()[-1]
+    assert told.startswith("kerasgan: Stopped at step ") and told.endswith(f"saved in {folder}. Go on with --resume.")
+    assert not (folder / "entry").exists()
+    step = int(told.split()[4])
+    assert 0 < step < 4 * epochs
+    assert f"has a run at step {step}: go on with --resume" in mistake(*args)
+    _, error = run(*args, "--resume")
+    first = -(-(step + 1) // 4)  # a half-done epoch is finished first
+    assert error.startswith(f"epoch {first}/{epochs}: ") and f"epoch {epochs}/{epochs}: " in error
+    card = kerasgan.info(folder / "entry")
+    assert card["training"]["steps"] == card["history"][-1]["step"] == 4 * epochs
+    assert kerasgan.verify(folder / "entry")["ok"]
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (["lenet_mnits"], "Unknown recipe 'lenet_mnits'. Did you mean 'lenet_mnist'?"),
+        (["missing.toml"], "There is no recipe missing.toml."),
+        (["broken.toml"], "broken.toml is no TOML"),
+        (["RECIPE", "--resume"], "There is no run in runs/tiny to resume"),
+        (["RECIPE", "-o", "broken.toml/run"], "is not a writable folder. Choose another --output."),
+        (["RECIPE", "--data", "missing"], "There is no folder missing."),
+        (["RECIPE", "--data", "missing.npz"], "There is no file missing.npz."),
+        (["RECIPE", "--data", "."], "has no picture that can be read"),
+        (["RECIPE", "--epochs", "0"], "Invalid value for '--epochs': 0 is not in the range x>=1."),
+    ],
+)
+def test_train_refuses(tiny_recipe, tmp_path, monkeypatch, args, complaint):
+    monkeypatch.chdir(tmp_path)
+    Path("broken.toml").write_text("no toml")
+    assert complaint in mistake("train", *[tiny_recipe if arg == "RECIPE" else arg for arg in args])
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.toml"]
+
+
+def test_tensorboard(tiny_recipe, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)  # not to be found, whether it is installed or not
+    with pytest.raises(ImportError, match=r"pip install 'kerasgan\[tensorboard\]'"):
+        cli.tensorboard_callback(tmp_path)
+    complaint = mistake("train", tiny_recipe, "-o", tmp_path / "run", "--tensorboard")
+    assert complaint == "TensorBoard is not installed: pip install 'kerasgan[tensorboard]'."
+    assert not list(tmp_path.iterdir())
+
+
+# --- verify -----------------------------------------------------------------------------------------------------------
+
+
+def test_verify(tiny_zoo):
+    assert parsed("verify", "tiny") == kerasgan.verify("tiny")
+    assert run("verify", "tiny")[0] == "ok: tiny, 16 golden images, largest difference 0, 0 of 12544 values differ\n"
+
+
+def test_verify_ends_with_1_if_an_image_differs(tiny_zoo):
+    path = tiny_zoo / "tiny" / "golden.npz"
+    golden = dict(np.load(path))
+    golden["images"] = 255 - golden["images"]
+    np.savez(path, **golden)
+    change_card(tiny_zoo / "tiny", files=cards.describe_files(path.parent, kerasgan.info("tiny")["files"]))
+    said = parsed("verify", "tiny", code=1)
+    assert said["ok"] is False and said["max_difference"] > 1
+    out, error = run("verify", "tiny", code=1)
+    assert out.startswith("DIFFERENT: tiny, 16 golden images") and error == ""
+
+
+# --- evaluate ---------------------------------------------------------------------------------------------------------
+
+
+def test_evaluate(tiny_zoo, tiny_recipe, tmp_path):
+    """In the features of the extractor that is shipped; on its own test split the numbers go onto the card."""
+    few, many = str(tiny_recipe.with_name("squares.npz")), str(tmp_path / "many.npz")
+    np.savez(many, images=np.tile(np.load(few)["images"], (3, 1, 1, 1)))
+    assert "tiny names no extractor" in mistake("evaluate", "tiny")
+    shutil.copytree(ROOT / "zoo" / "lenet_mnist", tiny_zoo / "lenet_mnist")
+    change_card(tiny_zoo / "tiny", extractor="lenet_mnist")
+    assert "tiny has no test split on its card: pass real images (--data" in mistake("evaluate", "tiny")
+    assert "has 64 images, fewer than n=65" in mistake("evaluate", "tiny", "--data", few, "-n", 65)
+    change_card(tiny_zoo / "tiny", data=kerasgan.info("tiny")["data"] | {"train": many})
+    rows = parsed("evaluate", "tiny", "--data", many, "-n", 160)
+    assert {"frechet_distance", "density", "coverage"} <= {row["metric"] for row in rows}
+    assert all(row["n"] == 160 and row["real_images"] == many and len(row["seeds"]) == 3 for row in rows)
+    assert rows[0]["real"] < 1e-3 < rows[0]["value"]  # the same images on both sides, and others
+    assert kerasgan.info("tiny")["metrics"] == []
+    change_card(tiny_zoo / "tiny", data=kerasgan.info("tiny")["data"] | {"test": many})
+    out, _ = run("evaluate", "tiny", "-n", 160)
+    assert [line.split()[0] for line in out.splitlines()] == [row["metric"] for row in rows]
+    assert [row["value"] for row in kerasgan.info("tiny")["metrics"]] == [row["value"] for row in rows]
+
+
+# --- export, demo -----------------------------------------------------------------------------------------------------
+
+
+def test_export(tiny_zoo, tmp_path):
+    path = tmp_path / "g.tflite"
+    said = parsed("export", "tiny", "-o", path)
+    assert said == json.loads((tmp_path / "g.tflite.json").read_text()) and said["max_difference"] <= 1e-5
+    assert "g.tflite exists: choose another path, or replace it" in mistake("export", "tiny", "-o", path)
+    out, _ = run("export", "tiny", "-o", path, "--overwrite")
+    assert out.startswith(f"{path}: largest difference to Keras ") and float(out.split()[-1]) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "complaint"),
+    [
+        ("tiny", "missing/g.tflite", "there is no folder missing"),
+        ("tiny", "g.onnx", "A SavedModel is a folder and litert a .tflite file; g.onnx names another format."),
+        ("tinny", "g.tflite", "Did you mean 'tiny'?"),
+        (str(ROOT / "zoo" / "lenet_mnist"), "g.tflite", "draws no images"),
+    ],
+)
+def test_export_refuses(tiny_zoo, tmp_path, monkeypatch, name, output, complaint):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert complaint in mistake("export", name, "-o", output)
+    assert not list(Path().iterdir())
+
+
+def test_the_demo_without_scikit_learn(tiny_zoo, tmp_path, monkeypatch):
+    for name in ("sklearn", "sklearn.datasets"):
+        monkeypatch.setitem(sys.modules, name, None)
+    complaint = mistake("demo", "-o", tmp_path / "demo")
+    assert complaint == "The demo fine-tunes on scikit-learn's digits: pip install 'kerasgan[metrics]'."
+    assert not (tmp_path / "demo").exists()

@@ -1,0 +1,126 @@
+"""An export that cannot be made, or would replace what it must not, is refused and leaves nothing behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+import kerasgan
+from kerasgan import export as exports
+from kerasgan import zoo
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_entry):
+    return zoo.load(tiny_entry)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "complaint"),
+    [
+        ("g.tflite", {"format": "tflite"}, "Unknown format 'tflite'. Did you mean 'litert'"),
+        ("g", {"format": "saved_model"}, "Did you mean 'tf_saved_model'"),
+        ("g", {"format": "xyz"}, "Unknown format 'xyz'. There are: tf_saved_model, litert"),
+        ("g.bin", {"format": "litert"}, "ends in .tflite; saw .*g.bin"),
+        ("g.tflite", {"format": "tf_saved_model"}, "A SavedModel is a folder"),
+        ("g.onnx", {}, "names another format"),
+        ("g.keras", {}, "names another format"),
+        ("g.tflite", {"batch_size": 0}, "batch_size is None or an integer of at least 1; saw 0"),
+        ("g.tflite", {"batch_size": 1.5}, "saw 1.5"),
+        ("g.tflite", {"batch_size": True}, "saw True"),
+        ("missing/g.tflite", {}, "there is no folder .*missing"),
+        ("missing/g", {}, "there is no folder .*missing"),
+    ],
+)
+def test_refused(model, tmp_path, name, options, complaint):
+    with pytest.raises((ValueError, FileNotFoundError), match=complaint):
+        model.export(tmp_path / name, **options)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unwritable for root")
+def test_a_folder_that_is_not_writable(model, tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(PermissionError, match="is not writable"):
+        model.export(tmp_path / "g.tflite")
+
+
+@pytest.mark.parametrize("name", ["g.tflite", "serving"])
+def test_what_exists_stays_unless_it_may_be_replaced(model, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(FileExistsError, match=r"exists: choose another path, or replace it \(overwrite=True"):
+        model.export(tmp_path / name)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
+    for _ in range(2):
+        assert model.export(tmp_path / name, overwrite=True)["max_difference"] <= 1e-5
+    assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.json"}
+
+
+def test_a_file_where_the_sidecar_would_lie(model, tmp_path):
+    (tmp_path / "config.json").write_text("mine")
+    with pytest.raises(FileExistsError, match="config.json exists"):
+        model.export(tmp_path / "config")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_folder_with_other_things_is_never_replaced(model, tmp_path):
+    exports.check_free(tmp_path / "free", overwrite=False)
+    exports.check_free(tmp_path, overwrite=True)  # an empty folder
+    (tmp_path / "holiday.jpg").write_text("mine")
+    with pytest.raises(FileExistsError, match="other things than a SavedModel"):
+        exports.check_free(tmp_path, overwrite=True)
+    with pytest.raises(FileExistsError, match="other things than a SavedModel"):
+        model.export(tmp_path, overwrite=True)
+    assert (tmp_path / "holiday.jpg").read_text() == "mine"
+
+
+class Unusual(keras.layers.Layer):
+    """An operation without a built-in of TFLite: erf is written and cannot run, erfinv is not."""
+
+    def __init__(self, operation, **kwargs):
+        super().__init__(**kwargs)
+        self.operation = operation
+
+    def call(self, x):
+        return getattr(keras.ops, self.operation)(x)
+
+    def get_config(self):
+        return {**super().get_config(), "operation": self.operation}
+
+
+@pytest.mark.parametrize("operation", ["erf", "erfinv"])
+def test_a_failure_leaves_nothing_behind(tmp_path, operation):
+    pytest.importorskip("ai_edge_litert", reason="pip install 'kerasgan[tflite]'")
+    latents = keras.Input((8,))
+    x = keras.layers.Dense(28 * 28, activation="tanh")(Unusual(operation)(latents))
+    network = keras.Model(latents, keras.layers.Reshape((28, 28, 1))(x))
+    model = kerasgan.DCGAN((28, 28, 1), generator=network, width=4, latent_distribution="uniform")
+    with pytest.raises(Exception, match="(?i)erf"):
+        model.export(tmp_path / "g.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.torch
+def test_another_backend_is_refused(tmp_path):
+    code = """
+import sys, kerasgan
+model = kerasgan.DCGAN((16, 16, 1), latent_size=2, width=2)
+for name in ("g.tflite", "serving"):
+    try:
+        model.export(name)
+    except NotImplementedError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("on 'torch': save the model (model.save), and export it in a process with") == 2
+    assert not list(tmp_path.iterdir())
+    assert exports.needs_tensorflow() is None  # on this one it is fine

@@ -1,0 +1,81 @@
+"""What the README shows runs: its Python in order, in one namespace; its commands are there, with those options.
+
+`dcgan_mnist` is a tiny entry under that name here, so that no test waits for the real one (`test_zoo_shipped` has it).
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from kerasgan import cards, cli, zoo
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language):
+    """The code blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def lines(command):
+    """The lines that a reader types which start with a command, comments cut off."""
+    typed = [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines()]
+    return [words for line in typed if (words := shlex.split(line, comments=True)) and words[0] == command]
+
+
+@pytest.fixture
+def dcgan_mnist(tiny_zoo):
+    (tiny_zoo / "tiny").rename(tiny_zoo / "dcgan_mnist")
+    return tiny_zoo / "dcgan_mnist"
+
+
+def test_every_block_is_looked_at():
+    assert README.count("\n```") == 2 * (len(blocks("python")) + len(blocks("console")))
+    assert len(blocks("python")) >= 3 and len(lines("kerasgan")) >= 5
+
+
+def test_the_python_runs(dcgan_mnist, tmp_path, monkeypatch, capsys):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    namespace = {}
+    for number, block in enumerate(blocks("python"), 1):
+        exec(compile(block, f"README.md, Python block {number}", "exec"), namespace)
+    assert capsys.readouterr().out.startswith("['dcgan_mnist']\n")
+    images = namespace["images"]
+    assert images.dtype == np.uint8 and images.shape == (16, 28, 28, 1)  # as the README says
+    made = {path.name for path in Path().iterdir()}
+    assert made == {"mine.keras", "generator.tflite", "generator.tflite.json", "serving", "serving.json"}
+    mine = zoo.load("mine.keras")
+    assert int(mine.step) == zoo.info("dcgan_mnist")["training"]["steps"] + 4  # one epoch of 256 images, 64 at a time
+    assert not np.array_equal(mine.generate(16, seed=7), images)
+
+
+@pytest.mark.parametrize("words", lines("kerasgan"), ids=" ".join)
+def test_the_commands_parse(words):
+    with click.Context(cli.main, info_name="kerasgan") as context:
+        name, command, rest = cli.main.resolve_command(context, words[1:])
+        parsed = command.make_context(name, rest, parent=context)
+    assert name in cli.main.commands and not parsed.args
+
+
+def test_make_has_what_is_asked_of_it():
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for _, target in lines("make"):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    assert [target for _, target in lines("make")] == ["demo", "test"]  # the two commands that come first
+    assert README.index("make demo") < README.index("make test") < README.index("import kerasgan")
+
+
+def test_links_lead_somewhere():
+    """To files of this repository; what is made together with an entry of the zoo comes with its card."""
+    targets = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert targets
+    known = {path.parent.name for path in ROOT.glob(f"zoo/*/{cards.CARD}")}
+    for target in targets:
+        parts = Path(target).parts
+        assert (ROOT / target).exists() or (parts[0] == "zoo" and parts[1] not in known), target
