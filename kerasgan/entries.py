@@ -46,7 +46,7 @@ def of_classifier(folder, path, recipe, classifier, dataset, history):
     golden = {"images": shown, "logits": classifier.predict_on_batch(images.to_float(shown))}
     facts = {
         "images": {"shape": list(dataset.image_shape), "value_range": [-1, 1]},
-        "class_names": list(dataset.class_names or []),
+        "class_names": list(recipe["card"].get("class_names") or dataset.class_names or []),
         "training": run_of(recipe, dataset, history, len(history) * len(dataset)),
     }
     folder.mkdir(parents=True, exist_ok=True)

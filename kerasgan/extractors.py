@@ -19,14 +19,19 @@ def train(path, recipe, run, *, source=None, epochs=None):
     Args:
         path, recipe: of the recipe; [compile] has the optimizer, [augment] rotation (degrees) and shift (pixels).
         run: the folder of the run. source, epochs: instead of the recipe's.
+
+    Raises:
+        ValueError: data without labels, or with labels that the classifier has no logits for.
     """
     settings = recipe["training"]
     epochs, seed = epochs or settings["epochs"], settings.get("seed", 0)
     options = dict(seed=seed, image_shape=recipe["model"]["image_shape"])
     dataset = data.read(source or recipe["data"]["train"], batch_size=settings["batch_size"], **options)
-    validation, test = (data.read(recipe["data"][split], **options) for split in ("validation", "test"))
+    validation, test = (data.read(recipe["data"][split], batch_size=1, **options) for split in ("validation", "test"))
     keras.utils.set_random_seed(seed)
     classifier = recipes.build(recipe["model"])
+    for split, part in {"training": dataset, "validation": validation, "test": test}.items():
+        check_labels(split, part, classifier.output_shape[-1])
     learner = augmented(classifier, recipe["augment"], seed)
     steps = epochs * len(dataset)
     learner.compile(recipes.optimizer(recipe["compile"]["optimizer"], steps), cross_entropy(), metrics=["accuracy"])
@@ -37,7 +42,7 @@ def train(path, recipe, run, *, source=None, epochs=None):
         stream = dataset.stream(epoch * len(dataset))
         logs = learner.fit(stream, steps_per_epoch=len(dataset), shuffle=False, verbose=0).history
         accuracy = measured(classifier, validation)
-        if accuracy > max([e["validation_accuracy"] for e in history], default=0):
+        if accuracy > max([e["validation_accuracy"] for e in history], default=-1):
             write_atomically(kept, classifier.save_weights)
         seconds = round(time.monotonic() - started, 2)
         loss = logs["loss"][0]
@@ -48,6 +53,15 @@ def train(path, recipe, run, *, source=None, epochs=None):
     record |= {"n": len(test.images), "data_fingerprint": test.fingerprint, "selected_on": recipe["data"]["validation"]}
     cards.write(entry, cards.read(entry) | {"metrics": [record]})
     return entry
+
+
+def check_labels(split, dataset, classes):
+    """Refuse data that a classifier of so many classes cannot learn from."""
+    if dataset.labels is None:
+        raise ValueError(f"The {split} data have no labels, which a classifier learns from: sub-folders, or `labels`.")
+    low, high = dataset.labels.min(), dataset.labels.max()
+    if low < 0 or high >= classes:
+        raise ValueError(f"The {split} data have labels {low} to {high}; the classifier has classes={classes}.")
 
 
 def augmented(classifier, options, seed):

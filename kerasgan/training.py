@@ -76,7 +76,11 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
         raise FileNotFoundError(f"There is no checkpoint in {checkpoints.folder} to resume from.")
     saver = SaveCheckpoints(checkpoints, settings.get("checkpoint_steps", 200))
     history = History(run / "history.json", since=start)
-    play(model, dataset, settings["epochs"], start, [saver, history, SampleGrid(run / "samples"), *callbacks], verbose)
+    callbacks = [saver, history, SampleGrid(run / "samples"), *callbacks]
+    try:
+        play(model, dataset, settings["epochs"], start, callbacks, verbose)
+    finally:
+        saver.restore_handlers()  # Keras tells no callback of an error
     if saver.interrupted:
         raise Interrupted(f"Stopped at step {int(model.step)} of {steps}, saved in {run}. Go on with --resume.")
     return entries.of_game(run / "entry", path, recipe, model, dataset, history.epochs)
@@ -118,7 +122,7 @@ def play(model, dataset, epochs, start, callbacks, verbose):
     if done:
         left = len(dataset) - done
         model.fit(dataset.stream(start), steps_per_epoch=left, initial_epoch=epoch, epochs=epoch + 1,
-                  callbacks=callbacks, verbose=verbose)  # fmt: skip
+                  callbacks=callbacks, verbose=verbose, shuffle=False)  # fmt: skip
         epoch += 1
     if epoch < epochs and not model.stop_training:
         model.fit(dataset, initial_epoch=epoch, epochs=epochs, callbacks=callbacks, verbose=verbose)
@@ -126,6 +130,8 @@ def play(model, dataset, epochs, start, callbacks, verbose):
 
 class History(keras.callbacks.Callback):
     """The logs of every epoch and the time spent, kept in a JSON file across resumptions.
+
+    An epoch that was interrupted is put together from its parts: seconds add up, logs are weighed by their steps.
 
     Args:
         path: of the file. since: the step that the training starts from; what was written after it is forgotten.
@@ -139,11 +145,17 @@ class History(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Start the clock."""
-        self.started = time.monotonic()
+        self.started, self.first = time.monotonic(), int(self.model.step)
 
     def on_epoch_end(self, epoch, logs=None):
         """Note the epoch."""
         values = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
-        seconds = round(time.monotonic() - self.started, 2)
-        self.epochs.append({"epoch": epoch + 1, "step": int(self.model.step), "seconds": seconds, **values})
+        step, seconds = int(self.model.step), time.monotonic() - self.started
+        if self.epochs and self.epochs[-1]["epoch"] == epoch + 1:
+            earlier = self.epochs.pop()
+            begun = self.epochs[-1]["step"] if self.epochs else 0
+            share = (step - self.first) / (step - begun)
+            values = {name: share * value + (1 - share) * earlier[name] for name, value in values.items()}
+            seconds += earlier["seconds"]
+        self.epochs.append({"epoch": epoch + 1, "step": step, "seconds": round(seconds, 2), **values})
         write_json(self.path, self.epochs)

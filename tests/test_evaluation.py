@@ -1,0 +1,220 @@
+"""A number, with what real images score under the same protocol beside it, onto the card."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerasgan import data, entries, evaluation, metrics, recipes, training, zoo
+
+GENERATOR = """
+[model]
+variant = "DCGAN"
+image_shape = [16, 16, 1]
+latent_size = 2
+width = 2
+kernel_size = 2
+[data]
+train = "FOLDER/train.npz"
+test = "FOLDER/test.npz"
+[training]
+epochs = 1
+batch_size = 8
+[card]
+extractor = "judge"
+"""
+EXTRACTOR = """
+[model]
+variant = "lenet"
+image_shape = [16, 16, 1]
+classes = 3
+[compile]
+optimizer = { name = "adam", learning_rate = 0.005 }
+[data]
+train = "FOLDER/train.npz"
+validation = "FOLDER/test.npz"
+test = "FOLDER/test.npz"
+[training]
+epochs = 2
+batch_size = 32
+[card]
+kind = "extractor"
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A zoo of two: `noise`, which nobody has trained, and `judge`, which has seen bars of three heights."""
+    place, zoo_ = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("zoo")
+    for seed, (split, n) in enumerate({"train": 160, "test": 150}.items()):
+        rng = np.random.default_rng(seed)
+        labels, images = rng.integers(0, 3, n), rng.integers(0, 60, (n, 16, 16, 1)).astype("uint8")
+        for image, label in zip(images, labels, strict=True):
+            image[: 4 * label + 2] = 220
+        np.savez(place / f"{split}.npz", images=images, labels=labels)
+    for name, text in {"judge": EXTRACTOR, "noise": GENERATOR}.items():
+        (place / f"{name}.toml").write_text(text.replace("FOLDER", place.as_posix()))
+    training.train(place / "judge.toml", place / "run")
+    (place / "run" / "entry").rename(zoo_ / "judge")
+    recipe = recipes.read(place / "noise.toml")
+    model = recipes.build(recipe["model"])
+    model.compile()
+    dataset = data.read(place / "train.npz", batch_size=8)
+    entries.of_game(zoo_ / "noise", place / "noise.toml", recipe, model, dataset, [])
+    return place, zoo_
+
+
+@pytest.fixture
+def own_zoo(made, monkeypatch):
+    monkeypatch.setenv("KERASGAN_ZOO", str(made[1]))
+    return made
+
+
+def change_card(folder, **changes):
+    card = json.loads((folder / "card.json").read_text()) | changes
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+# --- the whole --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def measured(made):
+    """The records of `noise`, now on its card too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERASGAN_ZOO", str(made[1]))
+        return evaluation.evaluate("noise", n=140, seeds=(4, 5))
+
+
+def test_the_numbers_are_the_metrics_of_real_against_drawn_images(own_zoo, measured):
+    """Worked out once more: the test split against each seed's samples, then mean and deviation; and against train."""
+    place, _ = own_zoo
+    classifier, model = zoo.load("judge"), zoo.load("noise")
+    test, train = (np.load(place / f"{split}.npz")["images"][:140] for split in ("test", "train"))
+    real, anchor = (evaluation.Judged(classifier, images) for images in (test, train))
+    drawn = [evaluation.Judged(classifier, model.generate(140, seed=seed)) for seed in (4, 5)]
+    values = [evaluation.compare(real, one) for one in drawn]
+    assert [record["metric"] for record in measured] == list(values[0])
+    for record in measured:
+        each = [value[record["metric"]] for value in values]
+        assert record["value"] == pytest.approx(np.mean(each), rel=1e-4, abs=1e-6)
+        assert record["spread"] == pytest.approx(abs(each[0] - each[1]) / np.sqrt(2), rel=1e-3, abs=1e-4)
+        expected = evaluation.compare(real, anchor)[record["metric"]]
+        assert record["real"] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    distance = measured[0]
+    assert distance["metric"] == "frechet_distance" and distance["value"] > 5 * distance["real"]
+
+
+def test_a_number_never_travels_without_its_protocol(own_zoo, measured):
+    place, _ = own_zoo
+    test = data.read(place / "test.npz", batch_size=1)
+    judge = metrics.fingerprint(evaluation.Judged(zoo.load("judge"), test.images[:2]).extractor)
+    shown = data.Dataset(test.images[:140], test.labels[:140], batch_size=1)
+    for record in measured:
+        assert {key: record[key] for key in list(record)[4:]} == {
+            "n": 140, "seeds": [4, 5], "real_images": (place / "test.npz").as_posix(),
+            "anchor": f"first 140 of {(place / 'train.npz').as_posix()}", "extractor": "judge",
+            "extractor_sha256": judge[:16], "data_fingerprint": shown.fingerprint[:16], "resize": "none",
+            "dtype": "float64",
+        }  # fmt: skip
+
+
+def test_the_numbers_go_onto_the_card(own_zoo, measured):
+    assert zoo.info("noise")["metrics"] == measured
+    assert "frechet_distance" in (own_zoo[1] / "noise" / "README.md").read_text(encoding="utf-8")
+    assert zoo.verify("noise")["ok"]
+
+
+def test_numbers_that_are_not_written(own_zoo, measured):
+    before = (own_zoo[1] / "noise" / "card.json").read_bytes()
+    other = evaluation.evaluate("noise", n=130, seeds=(4,), source=str(own_zoo[0] / "train.npz"))
+    assert other[0]["real_images"].endswith("train.npz") and other[0]["n"] == 130 and other[0]["spread"] is None
+    assert other[0]["real"] == pytest.approx(0, abs=1e-3), "the training images against themselves"
+    again = evaluation.evaluate(own_zoo[1] / "noise", n=140, seeds=(4, 5), write=False)
+    for record, first in zip(again, measured, strict=True):
+        near = {key: pytest.approx(first[key], rel=1e-4, abs=1e-4) for key in ("value", "spread", "real")}
+        assert record == first | near
+    assert (own_zoo[1] / "noise" / "card.json").read_bytes() == before
+
+
+def test_what_evaluate_refuses(own_zoo, measured):
+    folder = own_zoo[1] / "noise"
+    before, no_split = (folder / "card.json").read_bytes(), "noise has no test split on its card: pass real images"
+    with pytest.raises(ValueError, match="test.npz has 150 images, fewer than n=151: pass a smaller n"):
+        evaluation.evaluate("noise", n=151)
+    assert (folder / "card.json").read_bytes() == before
+    try:
+        for changes, sentence in (
+            ({"extractor": None}, "noise names no extractor to measure it with .`extractor` in its recipe's .card"),
+            ({"extractor": "jugde"}, "There is no model 'jugde'. Did you mean 'judge'?"),
+            ({"data": {"train": "x"}}, no_split),
+        ):
+            (folder / "card.json").write_bytes(before)
+            change_card(folder, **changes)
+            with pytest.raises(ValueError, match=sentence):
+                evaluation.evaluate("noise", n=130)
+    finally:
+        (folder / "card.json").write_bytes(before)
+    with pytest.raises(ValueError, match="judge names no extractor"):
+        evaluation.evaluate("judge")
+
+
+# --- the parts --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """A classifier whose features are an image's two pixels, in [-1, 1], and whose logits are four times those."""
+    inputs = keras.Input((2, 1, 1))
+    features = keras.layers.Flatten(name="features")(inputs)
+    return keras.Model(inputs, keras.layers.Rescaling(4.0)(features))
+
+
+def pixels(*pairs):
+    return np.array(pairs, "uint8").reshape(-1, 2, 1, 1)
+
+
+def test_judged(plain):
+    """Logits 4, -4: sure, e^8 to 1. Logits 4, 3.1: unclear, 71 to 29 in a hundred."""
+    judged = evaluation.Judged(plain, pixels((255, 0), (0, 255), (255, 0), (255, 226)))
+    assert judged.unclear == 0.25 and judged.shares.tolist() == [0.75, 0.25]
+    np.testing.assert_allclose(judged.features[:, 1], [-1, 1, -1, 226 / 127.5 - 1], atol=1e-6)
+    assert judged.extractor.output_shape == (None, 2)
+
+
+def test_a_class_that_is_never_drawn_counts(plain):
+    assert evaluation.Judged(plain, pixels((255, 0), (255, 10))).shares.tolist() == [1, 0]
+
+
+def test_compare_puts_real_first(plain):
+    rng = np.random.default_rng(0)
+    real = evaluation.Judged(plain, rng.integers(0, 256, (40, 2, 1, 1)).astype("uint8"))
+    fake = evaluation.Judged(plain, pixels(*((255, i) for i in range(40))))
+    found = evaluation.compare(real, fake)
+    density, coverage = metrics.density_coverage(real.features, fake.features)
+    assert found == {
+        "frechet_distance": pytest.approx(metrics.frechet_distance(real.features, fake.features)),
+        "density": density, "coverage": coverage, "unclear": fake.unclear, "smallest_class": 0, "largest_class": 1,
+    }  # fmt: skip
+    assert coverage < evaluation.compare(real, real)["coverage"] == 1
+    assert json.loads(json.dumps(found)) == found, "plain numbers, for the card"
+
+
+def test_first(tmp_path):
+    images = np.arange(5, dtype="uint8")[:, None, None, None] * np.ones((5, 4, 4, 1), "uint8")
+    np.savez(tmp_path / "x.npz", images=images, labels=np.arange(5))
+    some = evaluation.first(str(tmp_path / "x.npz"), 3, (4, 4, 1))
+    assert some.images[:, 0, 0, 0].tolist() == [0, 1, 2] == some.labels.tolist()
+    np.savez(tmp_path / "y.npz", images=images)
+    assert evaluation.first(tmp_path / "y.npz", 5, (4, 4, 1)).labels is None
+    with pytest.raises(ValueError, match="y.npz has 5 images, fewer than n=6: pass a smaller n"):
+        evaluation.first(tmp_path / "y.npz", 6, (4, 4, 1))
+    with pytest.raises(ValueError, match=r"takes images of shape \(8, 8, 1\)"):
+        evaluation.first(tmp_path / "y.npz", 3, (8, 8, 1))
+
+
+def test_mean_and_deviation():
+    assert evaluation.mean([1, 2, 6]) == 3 and evaluation.deviation([1, 2, 6]) == pytest.approx(7**0.5)
+    assert evaluation.mean([4]) == 4 and evaluation.deviation([4]) is None
+    assert type(evaluation.mean([np.float64(1)])) is type(evaluation.deviation([1, 2])) is float

@@ -1,0 +1,177 @@
+"""Extractors: trained on real images, the best epoch kept, the test split read once."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasgan import cards, data, extractors, recipes, training, zoo
+
+RECIPE = """
+[model]
+variant = "lenet"
+image_shape = [12, 12, 1]
+classes = 3
+
+[compile]
+optimizer = { name = "adam", learning_rate = { schedule = "cosine", first = 0.01, last = 1e-4 } }
+
+[augment]
+rotation = 5
+shift = 1
+
+[data]
+train = "FOLDER/train.npz"
+validation = "FOLDER/validation.npz"
+test = "FOLDER/test.npz"
+licence = "CC0"
+
+[training]
+epochs = 3
+batch_size = 16
+seed = 1
+
+[card]
+kind = "extractor"
+title = "Bars"
+class_names = ["left", "middle", "right"]
+weights_licence = "Apache-2.0"
+"""
+
+
+def bars(n, seed):
+    """A bright bar to the left, in the middle or to the right: 0, 1, 2."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, n)
+    images = rng.integers(0, 60, (n, 12, 12, 1)).astype("uint8")
+    for image, label in zip(images, labels, strict=True):
+        image[:, 1 + 4 * label : 3 + 4 * label] = 220
+    return images, labels
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """The path of a recipe and, beside it, its three splits: 48, 20 and 25 images."""
+    folder = tmp_path_factory.mktemp("bars")
+    for seed, (split, n) in enumerate({"train": 48, "validation": 20, "test": 25}.items()):
+        images, labels = bars(n, seed)
+        np.savez(folder / f"{split}.npz", images=images, labels=labels)
+    (folder / "bars.toml").write_text(RECIPE.replace("FOLDER", folder.as_posix()))
+    return folder / "bars.toml"
+
+
+@pytest.fixture(scope="module")
+def entry(recipe, tmp_path_factory):
+    """The folder of the entry that `kerasgan train` makes of it."""
+    return training.train(recipe, tmp_path_factory.mktemp("run") / "bars")
+
+
+def test_the_entry_is_the_best_epoch(entry, recipe):
+    card, classifier = zoo.info(entry), zoo.load(entry)
+    history = card["history"]
+    assert [epoch["epoch"] for epoch in history] == [1, 2, 3] and history[-1]["loss"] < history[0]["loss"]
+    best = max(epoch["validation_accuracy"] for epoch in history)
+    assert best > 0.9
+    assert extractors.measured(classifier, data.read(recipe.with_name("validation.npz"), batch_size=1)) == best
+
+
+def test_the_card(entry, recipe):
+    card, test = zoo.info(entry), data.read(recipe.with_name("test.npz"), batch_size=1)
+    (record,) = card["metrics"]
+    assert record["metric"] == "accuracy" and record["n"] == 25 and record["data"] == str(recipe.with_name("test.npz"))
+    assert record["value"] == extractors.measured(zoo.load(entry), test)
+    assert record["data_fingerprint"] == test.fingerprint and record["selected_on"].endswith("validation.npz")
+    assert card["kind"] == "extractor" and card["class_names"] == ["left", "middle", "right"]
+    assert card["training"]["steps"] == 9 and card["images"] == {"shape": [12, 12, 1], "value_range": [-1, 1]}
+    assert zoo.verify(entry)["ok"] and cards.read(entry) == card
+
+
+def test_instead_of_the_recipes(recipe, tmp_path):
+    images, labels = bars(32, 9)
+    np.savez(tmp_path / "mine.npz", images=images, labels=labels)
+    made = extractors.train(
+        recipe, recipes.read(recipe), tmp_path / "run", source=str(tmp_path / "mine.npz"), epochs=1
+    )
+    assert made == tmp_path / "run" / "entry"
+    card = zoo.info(made)
+    assert len(card["history"]) == 1 and card["training"]["steps"] == 2 and card["data"]["training_images"] == 32
+    with pytest.raises(FileExistsError, match="has a finished entry"):
+        training.train(recipe, tmp_path / "run")
+    with pytest.raises(FileNotFoundError, match="no run in .* to resume: start one without"):
+        training.train(recipe, tmp_path / "new", resume=True)
+
+
+def test_data_that_it_cannot_learn_from(recipe, tmp_path):
+    images, labels = bars(32, 9)
+    for wrong, sentence in {
+        None: "The training data have no labels, which a classifier learns from: sub-folders, or `labels`",
+        3: "The training data have labels 3 to 5; the classifier has classes=3",
+        -1: "The training data have labels -1 to 1; the classifier has classes=3",
+    }.items():
+        arrays = {"images": images} | ({} if wrong is None else {"labels": labels + wrong})
+        np.savez(tmp_path / "wrong.npz", **arrays)
+        with pytest.raises(ValueError, match=sentence):
+            training.train(recipe, tmp_path / "run", source=str(tmp_path / "wrong.npz"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_check_labels():
+    def dataset(*labels):
+        return data.Dataset(np.zeros((len(labels), 2, 2, 1), "uint8"), labels, batch_size=1)
+
+    extractors.check_labels("x", dataset(0, 1, 2), 3)
+    with pytest.raises(ValueError, match="The test data have labels 0 to 3; the classifier has classes=3"):
+        extractors.check_labels("test", dataset(0, 3), 3)
+
+
+# --- the parts --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def eye():
+    """A classifier whose logits are the image."""
+    inputs = keras.Input((6, 8, 1))
+    return keras.Model(inputs, keras.layers.Reshape((6, 8))(inputs))
+
+
+def test_augmented_moves_and_turns_in_training_alone(eye):
+    options = {"rotation": 10, "shift": 2}
+    learner = extractors.augmented(eye, options, seed=0)
+    images = np.full((32, 6, 8, 1), 255, "uint8")
+    np.testing.assert_array_equal(learner.predict_on_batch(images), 1)
+    seen = keras.ops.convert_to_numpy(learner(images, training=True))
+    assert seen.shape == (32, 6, 8) and seen.max() == pytest.approx(1) and seen.min() == pytest.approx(-1)
+    assert len({image.tobytes() for image in seen}) > 16, "each image is moved in its own way"
+    again = keras.ops.convert_to_numpy(extractors.augmented(eye, options, seed=0)(images, training=True))
+    np.testing.assert_array_equal(seen, again)
+
+
+def test_augmented_shifts_by_at_most_the_pixels_that_it_is_told(eye):
+    """White images: black comes in from the sides, at most two rows and two columns of it."""
+    learner = extractors.augmented(eye, {"shift": 2}, seed=3)
+    seen = keras.ops.convert_to_numpy(learner(np.full((200, 6, 8, 1), 255, "uint8"), training=True))
+    rows, columns = 6 - (seen.max(2) > 0.99).sum(1), 8 - (seen.max(1) > 0.99).sum(1)
+    assert rows.max() == columns.max() == 2 and len(set(rows)) > 1 and len(set(columns)) > 1
+
+
+def test_augmented_without_options_is_the_classifier(eye):
+    images = np.random.default_rng(0).integers(0, 256, (4, 6, 8, 1)).astype("uint8")
+    seen = keras.ops.convert_to_numpy(extractors.augmented(eye, {}, seed=0)(images, training=True))
+    np.testing.assert_allclose(seen, images[..., 0] / 127.5 - 1, atol=1e-6)
+
+
+def test_cross_entropy():
+    """-log softmax at the label: log 4 for four equal logits, 0 for a certain one that is right."""
+    loss = extractors.cross_entropy()
+    assert float(loss(np.array([2]), np.zeros((1, 4)))) == pytest.approx(np.log(4), rel=1e-6)
+    assert float(loss(np.array([0, 1]), np.array([[50.0, 0], [0, 50.0]]))) == pytest.approx(0, abs=1e-6)
+
+
+def test_measured_counts_every_image():
+    """1,003 images, three batches with a rest: the class is the brighter half."""
+    inputs = keras.Input((2, 1, 1))
+    classifier = keras.Model(inputs, keras.layers.Flatten()(inputs))
+    images = np.random.default_rng(0).integers(0, 256, (1003, 2, 1, 1)).astype("uint8")
+    images[:, 1][images[:, 0] == images[:, 1]] ^= 1
+    labels = (images[:, 1] > images[:, 0]).reshape(-1).astype(int)
+    labels[-3:] ^= 1
+    assert extractors.measured(classifier, data.Dataset(images, labels, batch_size=1)) == 1000 / 1003

@@ -1,0 +1,298 @@
+"""From a recipe to an entry; stopped in any way, a training goes on as if it had not been."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from kerasgan import DCGAN, data, images, recipes, training, zoo
+from kerasgan.checkpoints import Checkpoints
+
+RECIPE = """
+[model]
+variant = "DCGAN"
+image_shape = [16, 16, 1]
+latent_size = 2
+width = 2
+kernel_size = 2
+average_momentum = 0.5
+
+[compile]
+loss = "relativistic"
+penalty = { kind = "r1", weight = { schedule = "cosine", first = 1.0, last = 0.1 } }
+instance_noise = { schedule = "linear", first = 0.3, last = 0.1 }
+generator_optimizer = { name = "adam", learning_rate = { schedule = "linear", first = 0.01, last = 0.001 } }
+run_eagerly = true
+
+[data]
+train = "IMAGES"
+licence = "CC0"
+
+[training]
+epochs = 3
+batch_size = 4
+seed = 3
+checkpoint_steps = 3
+
+[card]
+weights_licence = "Apache-2.0"
+commercial = true
+title = "Noise"
+"""
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """The path of a recipe of three epochs of four steps, in eager steps: quick to start."""
+    folder = tmp_path_factory.mktemp("recipe")
+    np.savez(folder / "x.npz", images=np.random.default_rng(0).integers(0, 256, (18, 16, 16, 1)).astype("uint8"))
+    (folder / "noise.toml").write_text(RECIPE.replace("IMAGES", (folder / "x.npz").as_posix()))
+    return folder / "noise.toml"
+
+
+class Say(keras.callbacks.Callback):
+    """Send this process a signal at a step."""
+
+    def __init__(self, step, number):
+        super().__init__()
+        self.step, self.number = step, number
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.step) == self.step:
+            os.kill(os.getpid(), self.number)
+
+
+def arrays(path):
+    """{place: array} of a weights file."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda place, item: found.update({place: item[()]} if isinstance(item, h5py.Dataset) else {}))
+    return found
+
+
+# --- whole ------------------------------------------------------------------------------------------------------------
+
+
+def test_train_makes_an_entry(tiny_entry):
+    run = tiny_entry.parent
+    assert tiny_entry == run / "entry" and zoo.load(tiny_entry).generate(2, seed=0).shape == (2, 28, 28, 1)
+    assert [path.name for path in sorted((run / "samples").iterdir())] == [f"epoch-000{i}.png" for i in range(1, 7)]
+    assert images.read(run / "samples" / "epoch-0006.png").std() > 5
+    assert Checkpoints(run / "checkpoints").steps()[-1] == 24
+    history, card = json.loads((run / "history.json").read_text()), zoo.info(tiny_entry)
+    assert [(epoch["epoch"], epoch["step"]) for epoch in history] == [(i, 4 * i) for i in range(1, 7)]
+    assert {"seconds", "generator_loss", "discriminator_loss", "penalty"} <= set(history[0])
+    assert card["name"] == "tiny" and card["history"] == history and card["training"]["steps"] == 24
+
+
+def test_epochs_and_source_instead_of_the_recipes(recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("mine.npz", images=np.random.default_rng(1).integers(0, 256, (9, 16, 16, 1)).astype("uint8"))
+    entry = training.train(recipe, epochs=1, source="mine.npz", verbose=0)
+    assert entry == training.run_folder(recipe) / "entry" and entry.is_dir()
+    card = zoo.info(entry)
+    assert card["training"]["epochs"] == 1 and card["training"]["steps"] == 2
+    assert card["data"]["train"] == "mine.npz" and card["data"]["training_images"] == 9
+    assert card["licences"] == {"code": "Apache-2.0", "weights": "not stated", "data": "not stated"}
+    assert card["commercial"] is None and card["title"] == "Noise"
+
+
+def test_of_source_keeps_what_selects():
+    game = {"card": {"title": "x", "weights_licence": "CC0", "commercial": True}, "training": {"epochs": 1},
+            "data": {"train": "a", "validation": "b", "test": "c", "licence": "CC0"}}  # fmt: skip
+    assert training.of_source(game, None) is game
+    mine = training.of_source(game, "mine")
+    assert mine == {"card": {"title": "x"}, "data": {"train": "mine"}, "training": {"epochs": 1}}
+    extractor = game | {"card": game["card"] | {"kind": "extractor"}}
+    assert training.of_source(extractor, "mine")["data"] == {"train": "mine", "validation": "b", "test": "c"}
+    assert game["data"]["train"] == "a" and "commercial" in game["card"], "the recipe itself was changed"
+
+
+# --- stopped ----------------------------------------------------------------------------------------------------------
+
+# A process of its own: op determinism cannot be switched off again, and SIGKILL leaves no process to go on in. Dropout,
+# which a recipe cannot ask for, comes in through a variant.
+CHILD = """
+import os, pathlib, signal, sys
+import keras, tensorflow
+tensorflow.config.experimental.enable_op_determinism()
+from kerasgan import DCGAN, models, training
+
+class Dropping(DCGAN):
+    def __init__(self, image_shape, **options):
+        def judge():
+            x = pictures = keras.Input(image_shape)
+            for layer in (keras.layers.Dropout(0.3), keras.layers.Flatten(), keras.layers.Dense(8, "tanh"),
+                          keras.layers.Dropout(0.3), keras.layers.Dense(1)):
+                x = layer(x)
+            return keras.Model(pictures, x)
+        super().__init__(image_shape, discriminator=judge, **options)
+
+class Die(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.step) == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+models.VARIANTS["Dropping"] = Dropping
+recipe, folder = map(pathlib.Path, sys.argv[2:])
+if sys.argv[1] == "die":
+    training.train(recipe, folder / "killed", callbacks=[Die()], verbose=0)
+else:
+    training.train(recipe, folder / "killed", resume=True, verbose=0)
+    training.train(recipe, folder / "whole", verbose=0)
+"""
+
+
+def test_killed_in_mid_epoch_it_goes_on_to_the_same_bits(recipe, tmp_path):
+    text = recipe.read_text().replace('"DCGAN"', '"Dropping"').replace("run_eagerly = true\n", "")
+    (tmp_path / "dropping.toml").write_text(text)
+    command = [sys.executable, "-c", CHILD]
+    arguments = [str(tmp_path / "dropping.toml"), str(tmp_path)]
+    dead = subprocess.run([*command, "die", *arguments], capture_output=True, text=True)
+    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    left = Checkpoints(tmp_path / "killed" / "checkpoints")
+    assert left.steps() == [4, 6] and not (tmp_path / "killed" / "entry").exists()
+    again = subprocess.run([*command, "resume", *arguments], capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    files = ["entry/generator.weights.h5", "entry/discriminator.weights.h5", "checkpoints/step-00000012.weights.h5"]
+    for file in files:
+        killed, whole = (arrays(tmp_path / run / file) for run in ("killed", "whole"))
+        assert killed.keys() == whole.keys() and len(whole) > 3
+        differing = [place for place in whole if not np.array_equal(killed[place], whole[place])]
+        assert not differing, f"{file}: {differing} of {len(whole)} differ"
+    first = arrays(left.paths(12)[0].with_name("step-00000009.weights.h5"))
+    assert any(not np.array_equal(first[place], whole[place]) for place in whole), "nothing was learnt in between"
+    for file in ("entry/golden.npz", "entry/samples.png"):
+        assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def test_told_to_stop_it_saves_and_goes_on(recipe, tmp_path):
+    """In the middle of an epoch, at its end, and after the last step, when only the entry is left to make."""
+    run, checkpoints = tmp_path / "run", Checkpoints(tmp_path / "run" / "checkpoints")
+    for step, number in ((6, signal.SIGTERM), (8, signal.SIGINT), (12, signal.SIGTERM)):
+        before, say = signal.getsignal(number), Say(step, number)
+        with pytest.raises(training.Interrupted, match=f"Stopped at step {step} of 12, saved in .*run. Go on with"):
+            training.train(recipe, run, resume=step > 6, callbacks=[say], verbose=0)
+        assert signal.getsignal(number) is before
+        assert checkpoints.steps()[-1] == step and not (run / "entry").exists()
+    last = checkpoints.paths(12)[0].read_bytes()
+    card = zoo.info(training.train(recipe, run, resume=True, verbose=0))
+    assert checkpoints.paths(12)[0].read_bytes() == last
+    assert card["training"]["steps"] == 12 and card["training"]["epochs"] == 3
+    assert [(epoch["epoch"], epoch["step"]) for epoch in card["history"]] == [(1, 4), (2, 8), (3, 12)]
+
+
+def test_a_loss_that_is_nan_leaves_the_signals_as_they_were(recipe, tmp_path):
+    path = recipe.with_name("nan.toml")
+    path.write_text(recipe.read_text().replace("first = 0.01,", "first = 1e30,"))
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(FloatingPointError, match="_loss became (nan|inf) at step .* Try a lower learning rate"):
+        training.train(path, tmp_path / "run", verbose=0)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_play_finishes_a_half_done_epoch_first():
+    model = DCGAN((16, 16, 1), latent_size=2, width=2, kernel_size=2)
+    model.compile(run_eagerly=True)
+    dataset = data.from_arrays(np.zeros((10, 16, 16, 1), "uint8"), batch_size=3)
+    for start in (0, 2, 3, 5, 6):
+        epochs, steps = [], []
+        watch = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs, epochs=epochs: epochs.append(epoch),
+            on_train_batch_end=lambda batch, logs, steps=steps: steps.append(int(model.step)),
+        )
+        model.step.assign(start)
+        training.play(model, dataset, 2, start, [watch], verbose=0)
+        assert epochs == list(range(start // 3, 2)) and steps == list(range(start + 1, 7))
+
+
+def test_history_puts_an_interrupted_epoch_together(tmp_path):
+    path, model = tmp_path / "history.json", SimpleNamespace(step=0)
+
+    def part(history, epoch, step, loss):
+        history.set_model(model)
+        history.on_epoch_begin(epoch)
+        model.step = step
+        history.on_epoch_end(epoch, {"generator_loss": np.float32(loss)})
+
+    history = training.History(path)
+    part(history, 0, 4, 1.0)
+    part(history, 1, 7, 2.0)  # stopped one step before the end
+    again = training.History(path, since=7)
+    part(again, 1, 8, 6.0)
+    part(again, 2, 12, 5.0)
+    expected = [(1, 4, 1.0), (2, 8, 0.75 * 2 + 0.25 * 6), (3, 12, 5.0)]
+    assert [(e["epoch"], e["step"], e["generator_loss"]) for e in json.loads(path.read_text())] == expected
+    assert len(training.History(path, since=9).epochs) == 2, "what came after the checkpoint is forgotten"
+    assert training.History(path).epochs == [], "a new run starts anew"
+
+
+# --- refused ----------------------------------------------------------------------------------------------------------
+
+
+def test_find_recipe(recipe):
+    assert training.find_recipe(recipe) == recipe
+    assert recipes.read(training.find_recipe("dcgan_mnist"))["model"]["variant"] == "DCGAN"
+    with pytest.raises(ValueError, match="Unknown recipe 'dcgan_minst'. Did you mean 'dcgan_mnist'?"):
+        training.train("dcgan_minst")
+
+
+def test_run_folder(recipe, tmp_path):
+    assert training.run_folder(recipe, tmp_path / "x") == tmp_path / "x"
+    assert training.run_folder(recipe).as_posix() == "runs/noise"
+    assert training.run_folder(training.find_recipe("dcgan_mnist")).as_posix() == "runs/dcgan_mnist"
+
+
+def test_check_run(tmp_path):
+    def check(resume, run=tmp_path / "run"):
+        training.check_run(run, Checkpoints(run / "checkpoints"), resume)
+
+    check(resume=False)
+    assert not (tmp_path / "run").exists(), "asking made the folder"
+    with pytest.raises(FileNotFoundError, match="There is no run in .*run to resume: start one without --resume"):
+        check(resume=True)
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    check(resume=True)
+    (tmp_path / "run" / "checkpoints" / "step-00000040.json").write_text("{}")
+    with pytest.raises(FileExistsError, match="run has a run at step 40: go on with --resume, or choose another"):
+        check(resume=False)
+    (tmp_path / "done" / "entry").mkdir(parents=True)
+    with pytest.raises(FileExistsError, match="done has a finished entry: choose another --output"):
+        check(resume=False, run=tmp_path / "done")
+    (tmp_path / "file").write_text("")
+    for run in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(PermissionError, match="Cannot write in .*: .*file is not a writable folder. Choose"):
+            check(resume=False, run=run)
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "error", "sentence"),
+    [
+        ({"epochs": 0}, (), ValueError, "epochs is at least 1; saw 0"),
+        ({"resume": True}, (), FileNotFoundError, "no run in .* to resume"),
+        ({"source": "none.npz"}, (), FileNotFoundError, "There is no file none.npz"),
+        ({}, ("batch_size = 4", "batch_size = 40"), ValueError, "A batch of 40 from 18 images"),
+        ({}, ("[16, 16, 1]", "[32, 32, 1]"), ValueError, r"takes images of shape \(32, 32, 1\); saw \(16, 16, 1\)"),
+        ({}, ('loss = "relativistic"', 'loss = "relativstic"'), ValueError, "Did you mean 'relativistic'?"),
+        ({}, ("[data]", '[fine_tuning]\nloss = "hing"\n[data]'), ValueError, "Did you mean 'hinge'?"),
+    ],
+)
+def test_refused_before_anything_is_written(recipe, tmp_path, options, change, error, sentence):
+    path = recipe.with_name("changed.toml")
+    path.write_text(recipe.read_text().replace(*change) if change else recipe.read_text())
+    with pytest.raises(error, match=sentence):
+        training.train(path, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_a_checkpoint(recipe, tmp_path):
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="There is no checkpoint in .* to resume from"):
+        training.train(recipe, tmp_path / "run", resume=True)
