@@ -46,9 +46,8 @@ class StopOnNaN(keras.callbacks.Callback):
 
     def undone(self, name, value):
         """Put the last good weights back, and say what happened."""
-        message = (
-            f"{name} became {float(np.ravel(keras.ops.convert_to_numpy(value))[0])} at step {int(self.model.step.numpy())}"
-        )
+        seen, step = np.ravel(keras.ops.convert_to_numpy(value))[0], int(self.model.step.numpy())
+        message = f"{name} became {float(seen)} at step {step}"
         if self.good is None:
             return f"{message}, and the weights were not finite before training: load good ones first."
         step, values = self.good
@@ -104,7 +103,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Leave a line."""
-        self.console.print(f"epoch {epoch + 1}/{self.params['epochs']}: {self.words(logs)}", highlight=False, soft_wrap=True)
+        line = f"epoch {epoch + 1}/{self.params['epochs']}: {self.words(logs)}"
+        self.console.print(line, highlight=False, soft_wrap=True)  # or it would break at 80 characters in a log
 
     def on_train_end(self, logs=None):
         """Close the bar."""

@@ -43,10 +43,10 @@ def test_float32_copy():
     """Another network, the same weights, float32 whatever the first computes in."""
     with networks.policy("mixed_bfloat16"):
         network = small(layers.BatchNormalization(), layers.Dropout(0.5))
-    copy = networks.float32_copy(network, "average")
+        copy = networks.float32_copy(network, "average")
     assert copy.name == "average" and network.name == "small"
-    assert {layer.compute_dtype for layer in networks.layers_of(copy)} == {"float32"}
-    assert {layer.compute_dtype for layer in networks.layers_of(network)} == {"bfloat16"}
+    assert {layer.compute_dtype for layer in (copy, *networks.layers_of(copy))} == {"float32"}
+    assert {layer.compute_dtype for layer in (network, *networks.layers_of(network))} == {"bfloat16"}
     for mine, original in zip(copy.weights, network.weights, strict=True):
         assert mine is not original and mine.dtype == "float32"
         np.testing.assert_array_equal(mine, original)

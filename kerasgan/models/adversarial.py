@@ -267,7 +267,8 @@ class Adversarial(Generative):
         if isinstance(x, data.Dataset):  # its order is a function of (seed, step), and nothing else shuffles it
             rules.check_batch(self, x.batch_size)
             steps_per_epoch = steps_per_epoch or len(x)
-            epoch = -(-int(self.step.numpy()) // len(x))  # a half-done epoch is not gone on with here, but in `training`
+            step = int(self.step.numpy())  # int(self.step) fails under a MirroredStrategy
+            epoch = -(-step // len(x))  # a half-done epoch is not gone on with here, but in `training`
             x, options["shuffle"] = x.stream(epoch * len(x)), False
         callbacks = keras.tree.flatten(callbacks or [])
         if not any(isinstance(callback, StopOnNaN) for callback in callbacks):

@@ -41,7 +41,8 @@ def float32_copy(network, name):
         config = {**layer.get_config(), "dtype": "float32"}
         return type(layer).from_config(config)
 
-    copy = keras.models.clone_model(network, clone_function=in_float32)
+    with policy("float32"):  # for its inputs, and the model around its layers
+        copy = keras.models.clone_model(network, clone_function=in_float32)
     copy.name = name
     copy.set_weights(network.get_weights())
     return copy
