@@ -158,7 +158,7 @@ def test_svm_separates_what_can_be():
     assert chance.accuracy == pytest.approx(1 / 3, abs=0.08)
 
 
-def test_svm_chooses_c_by_validation_alone():
+def test_svm_chooses_c_by_validation_alone(monkeypatch):
     """Two features, a small one that tells the classes and a large noisy one: weak machines do not use the former."""
     pytest.importorskip("sklearn")
 
@@ -166,10 +166,13 @@ def test_svm_chooses_c_by_validation_alone():
         labels = rng(seed).integers(0, 2, n)
         return np.stack([0.01 * (2 * labels - 1), rng(seed + 1).normal(size=n)], axis=1), labels
 
-    found = linear_svm(part(1), part(11), part(21), grid=(1e-4, 1e4))
+    with pytest.warns(UserWarning, match="C=10000 was best and is an end of the grid: offer more"):
+        found = linear_svm(part(1), part(11), part(21), grid=(1e-4, 1e4))
     assert found.c == 1e4 and found.accuracy > 0.95 and found.validation[1e-4] < 0.7
     other_way = part(11)[0], 1 - part(11)[1]
-    assert linear_svm(part(1), other_way, part(21), grid=(1e-4, 1e4)).c == 1e-4
+    with pytest.warns(UserWarning, match="C=0.0001 was best"):
+        assert linear_svm(part(1), other_way, part(21), grid=(1e-4, 1e4)).c == 1e-4
+    monkeypatch.setattr("kerasgan.metrics.classified.warnings.warn", lambda text, **_: pytest.fail(text))  # of no tie
     assert linear_svm(described(1), described(11), described(21), grid=(2.0, 1.0)).c == 1.0  # a tie: the smaller
 
 
