@@ -150,6 +150,13 @@ def test_manifest_refuses_what_is_no_plain_array(tmp_path, put, complaint):
         cards.manifest(tmp_path / "w.h5")
 
 
+def test_plain_shape(tmp_path):
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        assert cards.plain_shape("w.h5", "x", file.create_dataset("x", (2, 3), "float16")) == (2, 3)
+        with pytest.raises(ValueError, match="w.h5 holds complex64 at y"):
+            cards.plain_shape("w.h5", "y", file.create_dataset("y", (2,), "complex64"))
+
+
 def test_manifest_of_no_hdf5(tmp_path):
     (tmp_path / "w.h5").write_bytes(b"no HDF5")
     with pytest.raises(ValueError, match="is no HDF5 file"):

@@ -21,6 +21,25 @@ def test_lenet_is_small():
     assert classifiers.lenet().count_params() == 258_314  # 1.1 MB of weights
 
 
+@pytest.mark.parametrize("image_shape, classes", [((32, 32, 3), 10), ((40, 32, 3), 4), ((16, 16, 1), 2)])
+def test_convnet_gives_logits_and_128_features(image_shape, classes):
+    classifier = classifiers.convnet(image_shape, classes)
+    images = np.zeros((3, *image_shape), "float32")
+    assert classifier(images).shape == (3, classes)
+    assert classifiers.extractor(classifier)(images).shape == (3, 128)
+
+
+def test_convnet_is_as_large_as_it_says():
+    classifier = classifiers.convnet()
+    multiplications = sum(
+        np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:-1])
+        for layer in classifier.layers
+        if isinstance(layer, keras.layers.Conv2D)
+    )
+    assert round(multiplications / 1e6) == 42
+    assert classifier.count_params() == 417_778
+
+
 def test_extractor_shares_the_weights():
     """The features, through the last layer, are the logits; dropout rests."""
     classifier = classifiers.lenet()
@@ -44,7 +63,10 @@ def test_lenet_learns():
 def test_refusals():
     with pytest.raises(ValueError, match=r"image_shape=\(8, 28, 1\)"):
         classifiers.lenet((8, 28, 1))
-    with pytest.raises(ValueError, match="classes=1"):
-        classifiers.lenet(classes=1)
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 32, 3\)"):
+        classifiers.convnet((8, 32, 3))
+    for build in (classifiers.lenet, classifiers.convnet):
+        with pytest.raises(ValueError, match="classes=1"):
+            build(classes=1)
     with pytest.raises(ValueError, match="no layer named 'features'"):
         classifiers.extractor(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
