@@ -89,5 +89,4 @@ def resize_axis(images, new, scale, axis, border):
         np.take(images, column, axis).astype("float64") * weight.reshape(shape)
         for column, weight in zip(indices.T, weights.T, strict=True)
     )
-    # 1e-9: a sum of weights of 1 may fall short of a half by rounding
-    return np.clip(np.floor(total + 0.5 + 1e-9), 0, 255).astype("uint8") if images.dtype == np.uint8 else total
+    return np.clip(np.floor(total + 0.5), 0, 255).astype("uint8") if images.dtype == np.uint8 else total

@@ -130,7 +130,7 @@ def test_uint8_is_rounded_after_each_axis_and_clipped():
 
 
 def test_a_half_is_rounded_up():
-    """Between 0 and 1 the middle is 0.5 in exact arithmetic, whatever the sum of the weights was rounded to."""
+    """Between 0 and 1 the middle is 0.5; half to even would make it 0."""
     image = np.array([[0, 0, 0, 1, 1, 1]], "uint8")
     assert imresize(image, size=(1, 3)).tolist() == [[0, 1, 1]]
 
