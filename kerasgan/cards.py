@@ -132,6 +132,17 @@ def write(folder, card):
     write_json(folder / CARD, card)  # last: without a card there is no entry
 
 
+def check_comparable(first, second):
+    """Refuse to compare two records of a metric that were measured by different protocols; sampling seeds may differ.
+
+    Raises:
+        ValueError: the fields that differ are named, with both values.
+    """
+    fields = sorted((first.keys() | second.keys()) - {"value", "spread", "real", "seeds"})
+    if differ := [f"{f} ({first.get(f)!r}, {second.get(f)!r})" for f in fields if first.get(f) != second.get(f)]:
+        raise ValueError(f"These numbers cannot be compared; their protocols differ in {', '.join(differ)}.")
+
+
 def write_index(zoo):
     """Pin the SHA-256 of every card in `index.json`, against which what a mirror serves is held."""
     zoo = pathlib.Path(zoo)

@@ -1,10 +1,13 @@
 """How good an entry is: its samples against real images it never saw, with the protocol beside every number."""
 
+import os
+import warnings
+
 import numpy as np
 
 from kerasgan import cards, data, images, zoo
-from kerasgan.metrics import density_coverage, features, frechet_distance
-from kerasgan.metrics.features import fingerprint
+from kerasgan.metrics import density_coverage, features, fingerprint, frechet_distance, kernel_distance
+from kerasgan.metrics import precision_recall as precision_and_recall
 
 SAMPLES = 10_000
 SEEDS = (1, 2, 3)  # of the samples; none of them chose anything
@@ -58,8 +61,48 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, write=True):
         for metric in anchor
     ]  # fmt: skip
     if write and source is None:
-        cards.write(folder, card | {"metrics": records})
+        put_on_card(folder, card, records)
     return records
+
+
+def put_on_card(folder, card, records):
+    """Write the records onto the card; in a zoo with an index the card is pinned anew. Told if it cannot be written."""
+    if not os.access(folder, os.W_OK):
+        warnings.warn(f"{folder} is read-only: the numbers were not written onto its card.", stacklevel=3)
+        return
+    cards.write(folder, card | {"metrics": records})
+    if (folder.parent / cards.INDEX).is_file():
+        cards.write_index(folder.parent)
+
+
+def verify(name):
+    """Measure an entry again by the protocol of its card, with sampling seeds that the card has not.
+
+    Returns:
+        [{"metric", "card", "spread", "now", "missed", "ok"}]: `missed` is how far the new mean lies outside of the
+        99.9% interval around the card's: Student's t of the difference of two means. ok means not at all.
+
+    Raises:
+        ValueError: the card has no numbers, or the extractor or the data are not those that it names.
+    """
+    from scipy.stats import t as student
+
+    _, card = zoo.find(name)
+    records = [record for record in card.get("metrics", []) if record.get("spread") is not None]
+    if not records:
+        raise ValueError(f"The card of {card['name']} has no number with a spread: `kerasgan evaluate {name}` first.")
+    seeds = [seed + max(records[0]["seeds"]) for seed in records[0]["seeds"]]
+    again = {record["metric"]: record for record in evaluate(name, n=records[0]["n"], seeds=seeds, write=False)}
+    found = []
+    for record in records:
+        now = again[record["metric"]]
+        cards.check_comparable(record, now)
+        pooled = ((record["spread"] ** 2 + now["spread"] ** 2) / 2) ** 0.5
+        slack = student.ppf(0.9995, 2 * len(seeds) - 2) * pooled * (2 / len(seeds)) ** 0.5
+        missed = max(0.0, abs(now["value"] - record["value"]) - slack)
+        shown = {"card": record["value"], "spread": record["spread"], "now": now["value"], "missed": missed}
+        found.append({"metric": record["metric"], **shown, "ok": missed == 0})
+    return found
 
 
 class Judged:
@@ -80,8 +123,13 @@ class Judged:
 def compare(real, fake):
     """{metric: value} of judged images, real first."""
     density, coverage = density_coverage(real.features, fake.features)
+    precision, recall = precision_and_recall(real.features, fake.features)
+    subset = min(1000, len(real.features))
     return {
         "frechet_distance": frechet_distance(real.features, fake.features),
+        "kernel_distance": kernel_distance(real.features, fake.features, subset_size=subset),
+        "precision": precision,
+        "recall": recall,
         "density": density,
         "coverage": coverage,
         "unclear": fake.unclear,

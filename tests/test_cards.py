@@ -232,6 +232,13 @@ def test_publish_touches_nothing_where_the_readme_has_no_place_for_the_table(tmp
     assert {path.name for path in tmp_path.iterdir()} == {"tiny", "README.md"}
 
 
+def test_records_of_different_protocols_are_not_compared(card):
+    (record,) = card["metrics"]
+    cards.check_comparable(record, record | {"value": 3.0, "spread": 0.2, "real": 0.5, "seeds": [7]})
+    with pytest.raises(ValueError, match=r"their protocols differ in extractor \(None, 'lenet'\), n \(500, 400\)"):
+        cards.check_comparable(record, record | {"n": 400, "extractor": "lenet"})
+
+
 def test_write_index(tmp_path, card):
     cards.write_index(tmp_path)
     assert json.loads((tmp_path / "index.json").read_text()) == {}

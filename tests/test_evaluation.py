@@ -1,12 +1,14 @@
 """A number, with what real images score under the same protocol beside it, onto the card."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
 import pytest
+from command import parsed, run
 
-from kerasgan import data, entries, evaluation, metrics, recipes, training, zoo
+from kerasgan import cards, data, entries, evaluation, metrics, recipes, training, zoo
 
 GENERATOR = """
 [model]
@@ -138,6 +140,55 @@ def test_numbers_that_are_not_written(own_zoo, measured):
     assert (own_zoo[1] / "noise" / "card.json").read_bytes() == before
 
 
+def test_put_on_card_pins_anew_where_there_is_an_index(own_zoo, measured, tmp_path):
+    folder = shutil.copytree(own_zoo[1] / "noise", tmp_path / "noise")
+    card = cards.read(folder)
+    evaluation.put_on_card(folder, card, measured[:1])
+    assert cards.read(folder)["metrics"] == measured[:1] and not (tmp_path / "index.json").exists()
+    cards.write_index(tmp_path)
+    evaluation.put_on_card(folder, card, measured)
+    assert cards.read(folder, json.loads((tmp_path / "index.json").read_text())["noise"])["metrics"] == measured
+
+
+def test_verify_measures_again_with_other_seeds(own_zoo, measured):
+    rows = {row["metric"]: row for row in evaluation.verify("noise")}
+    for record in measured:
+        row = rows[record["metric"]]
+        assert (row["card"], row["spread"]) == (record["value"], record["spread"])
+        assert row["ok"] is (row["missed"] == 0)
+    distance = rows["frechet_distance"]
+    assert distance["now"] != distance["card"] and distance["now"] == pytest.approx(distance["card"], rel=0.3)
+
+
+def test_the_command_verifies_metrics(own_zoo, measured):
+    assert [row["metric"] for row in parsed("verify", "noise", "--metrics")] == [row["metric"] for row in measured]
+    card = zoo.info("noise")
+    try:
+        change_card(own_zoo[1] / "noise", metrics=[record | {"value": 1e3, "spread": 1e-9} for record in measured[:1]])
+        out, _ = run("verify", "noise", "--metrics", code=1)
+        assert out.startswith("frechet_distance   card 1000 ± 1e-09, now ") and "MISSED by " in out
+    finally:
+        change_card(own_zoo[1] / "noise", **card)
+
+
+def test_verify_says_by_how_much_it_missed(own_zoo, measured):
+    folder = own_zoo[1] / "noise"
+    before = (folder / "card.json").read_bytes()
+    try:
+        wrong = [record | {"value": record["value"] + 100} for record in measured]
+        change_card(folder, metrics=wrong)
+        rows = evaluation.verify("noise")
+        assert not any(row["ok"] for row in rows) and all(50 < row["missed"] < 110 for row in rows)
+        change_card(folder, metrics=[record | {"extractor_sha256": "another"} for record in measured])
+        with pytest.raises(ValueError, match="their protocols differ in extractor_sha256 .'another'"):
+            evaluation.verify("noise")
+        change_card(folder, metrics=[])
+        with pytest.raises(ValueError, match="has no number with a spread: `kerasgan evaluate noise` first"):
+            evaluation.verify("noise")
+    finally:
+        (folder / "card.json").write_bytes(before)
+
+
 def test_what_evaluate_refuses(own_zoo, measured):
     folder = own_zoo[1] / "noise"
     before, no_split = (folder / "card.json").read_bytes(), "noise has no test split on its card: pass real images"
@@ -193,9 +244,12 @@ def test_compare_puts_real_first(plain):
     fake = evaluation.Judged(plain, pixels(*((255, i) for i in range(40))))
     found = evaluation.compare(real, fake)
     density, coverage = metrics.density_coverage(real.features, fake.features)
+    precision, recall = metrics.precision_recall(real.features, fake.features)
     assert found == {
         "frechet_distance": pytest.approx(metrics.frechet_distance(real.features, fake.features)),
-        "density": density, "coverage": coverage, "unclear": fake.unclear, "smallest_class": 0, "largest_class": 1,
+        "kernel_distance": pytest.approx(metrics.kernel_distance(real.features, fake.features, subset_size=40)),
+        "precision": precision, "recall": recall, "density": density, "coverage": coverage,
+        "unclear": fake.unclear, "smallest_class": 0, "largest_class": 1,
     }  # fmt: skip
     assert coverage < evaluation.compare(real, real)["coverage"] == 1
     assert json.loads(json.dumps(found)) == found, "plain numbers, for the card"

@@ -107,6 +107,14 @@ ONE_OBJECT = "Each player needs an optimizer of its own: the two given are one o
     ("options", "sentence"),
     [
         ({"penalty": 1.0}, "penalty is None or one of kerasgan.penalties, such as r1_r2(1.0); saw 1.0."),
+        ({"augment": "flip"}, "augment is None or a differentiable function (images, seed) -> images; saw 'flip'."),
+        *(
+            (
+                {"instance_noise": noise},
+                f"instance_noise is None, a deviation >= 0 or a schedule of it over steps; saw {noise!r}.",
+            )
+            for noise in (-0.1, "0.1")
+        ),
         ({"label_smoothing": -0.1}, "label_smoothing lies in [0, 0.5); saw -0.1."),
         ({"label_smoothing": 0.5}, "label_smoothing lies in [0, 0.5); saw 0.5."),
         *(

@@ -262,8 +262,11 @@ class Adversarial(Generative):
             FloatingPointError: a loss became NaN; the weights are the last good ones.
         """
         rules.check_fit(self, y, options)
-        x = data.dataset_of(x, y, batch_size=batch_size, seed=self.seed, value_range=value_range,
-                            image_shape=self.image_shape)  # fmt: skip
+        given, x = x, data.dataset_of(
+            x, y, batch_size=batch_size, seed=self.seed, value_range=value_range, image_shape=self.image_shape
+        )
+        if x is given and batch_size is not None:
+            raise ValueError("batch_size is for arrays: these data come in batches already.")
         if isinstance(x, data.Dataset):  # its order is a function of (seed, step), and nothing else shuffles it
             rules.check_batch(self, x.batch_size)
             steps_per_epoch = steps_per_epoch or len(x)

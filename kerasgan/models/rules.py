@@ -58,6 +58,11 @@ def check(model, optimizers, rules):
         raise ValueError(f"label_smoothing lies in [0, 0.5); saw {smoothing}.")
     if smoothing and not loss.smooths:
         raise ValueError(f"The loss {loss.name!r} has no labels to smooth: leave label_smoothing at 0.")
+    augment, noise = rules["augment"], rules["instance_noise"]
+    if augment is not None and not callable(augment):
+        raise ValueError(f"augment is None or a differentiable function (images, seed) -> images; saw {augment!r}.")
+    if noise is not None and not callable(noise) and not (isinstance(noise, int | float) and noise >= 0):
+        raise ValueError(f"instance_noise is None, a deviation >= 0 or a schedule of it over steps; saw {noise!r}.")
     for name in ("discriminator_steps", "steps_per_execution"):
         if not isinstance(rules[name], int) or rules[name] < 1:
             raise ValueError(f"{name} is an integer of at least 1; saw {rules[name]!r}.")
