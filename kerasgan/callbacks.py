@@ -1,11 +1,13 @@
-"""What watches a training: it stops on NaN, and draws samples."""
+"""What watches a training: it stops on NaN, draws samples, keeps the best average, and tells how far it is."""
 
+import json
 import pathlib
 
 import keras
 import numpy as np
 
 from kerasgan import images, plotting
+from kerasgan.files import sha256, write_atomically, write_json
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -72,6 +74,60 @@ class SampleGrid(keras.callbacks.Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         grid = plotting.grid(self.model.generate(self.n, seed=self.seed))
         images.write(self.folder / f"epoch-{epoch + 1:04d}.png", grid)
+
+
+class BestAverage(keras.callbacks.Callback):
+    """Keep the average of the best epoch in a file, and give it back to the model when the training ends.
+
+    GANs get worse again: the last epoch is seldom the best. Choose by a split cut from the training data.
+
+        >>> best = BestAverage("best.weights.h5", monitor="val_frechet_distance")
+        >>> model.fit(images, epochs=20, validation_data=validation_images, callbacks=[best])
+
+    Args:
+        path: of a `.weights.h5` file; beside it a `.json` says of which epoch it is, so that a training that is resumed
+            remembers. A pair that does not belong together counts as none.
+        monitor: what the logs call the number. mode: "min" or "max", whichever is better.
+
+    Raises:
+        ValueError: a path or a mode that is none; or, after the first epoch, no such number in the logs.
+    """
+
+    def __init__(self, path, monitor="val_frechet_distance", mode="min"):
+        super().__init__()
+        if not str(path).endswith(".weights.h5") or mode not in ("min", "max"):
+            raise ValueError(f"path ends in .weights.h5 and mode is 'min' or 'max'; saw {str(path)!r} and {mode!r}.")
+        self.path, self.monitor, self.mode, self.best = pathlib.Path(path), monitor, mode, None
+
+    @property
+    def note(self):
+        """The path of the note: {monitor, value, epoch, step, sha256}."""
+        return self.path.with_name(self.path.name.removesuffix(".weights.h5") + ".json")
+
+    def on_train_begin(self, logs=None):
+        """Remember the best of a training that goes on; forget what lies there of a training that came further."""
+        self.best = None
+        if self.note.is_file() and self.path.is_file():
+            best = json.loads(self.note.read_text(encoding="utf-8"))
+            mine = best["monitor"] == self.monitor and best["step"] <= int(self.model.step.numpy())
+            self.best = best if mine and best["sha256"] == sha256(self.path) else None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keep the average if no epoch before had a better one."""
+        if self.monitor not in (logs or {}):
+            raise ValueError(f"The logs have no {self.monitor!r}, only {', '.join(logs or {})}: pass validation_data.")
+        value, sign = float(logs[self.monitor]), 1 if self.mode == "min" else -1
+        if np.isfinite(value) and (self.best is None or sign * value < sign * self.best["value"]):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path, self.model.average.save_weights)
+            where = {"epoch": epoch + 1, "step": int(self.model.step.numpy()), "sha256": sha256(self.path)}
+            self.best = {"monitor": self.monitor, "value": value, **where}
+            write_json(self.note, self.best)
+
+    def on_train_end(self, logs=None):
+        """Give the best average back."""
+        if self.best is not None:
+            self.model.average.load_weights(self.path)
 
 
 class Progress(keras.callbacks.Callback):

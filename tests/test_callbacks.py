@@ -96,6 +96,60 @@ def test_sample_grid_draws_the_same_latents_after_every_epoch(tmp_path):
         np.testing.assert_array_equal(last[y : y + 16, x : x + 16], image)
 
 
+# --- the best average -------------------------------------------------------------------------------------------------
+
+
+class Script(keras.callbacks.Callback):
+    """Puts a number into the logs of each epoch, before the callbacks behind it; keeps the averages."""
+
+    def __init__(self, numbers):
+        super().__init__()
+        self.numbers, self.averages = list(numbers), []
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_distance"] = self.numbers.pop(0)
+        self.averages.append([w.copy() for w in self.model.average.get_weights()])
+
+
+def same(weights, others):
+    return all(np.array_equal(a, b) for a, b in zip(weights, others, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("mode", "numbers", "epoch"), [("min", [4, 2, 3, NAN], 2), ("max", [1, 0, 3, 2], 3), ("min", [2, 2, 2, 5], 1)]
+)
+def test_best_average(tmp_path, mode, numbers, epoch):
+    model, script = tiny(), Script(numbers)
+    best = callbacks.BestAverage(tmp_path / "run" / "best.weights.h5", "val_distance", mode)
+    model.fit(pictures(), batch_size=8, epochs=4, verbose=0, callbacks=[script, best])
+    assert best.best["epoch"] == epoch and best.best["value"] == numbers[epoch - 1] and best.best["step"] == 3 * epoch
+    assert same(model.average.get_weights(), script.averages[epoch - 1])
+    assert not same(script.averages[0], script.averages[-1])
+
+
+def test_best_average_remembers_when_a_training_goes_on_and_not_when_one_starts(tmp_path):
+    model, path = tiny(), tmp_path / "best.weights.h5"
+    model.fit(pictures(), batch_size=8, verbose=0, callbacks=[Script([2]), callbacks.BestAverage(path, "val_distance")])
+    first = model.average.get_weights()
+    again = callbacks.BestAverage(path, "val_distance")
+    model.fit(pictures(), batch_size=8, verbose=0, callbacks=[Script([3]), again])
+    assert again.best["value"] == 2 and same(model.average.get_weights(), first)
+    tiny().fit(pictures(), batch_size=8, verbose=0, callbacks=[Script([5]), again])  # at step 0, what is there is older
+    assert again.best["value"] == 5
+    again.note.write_text(again.note.read_text().replace(again.best["sha256"], "0" * 64))
+    model.fit(pictures(), batch_size=8, verbose=0, callbacks=[Script([7]), again])
+    assert again.best["value"] == 7
+
+
+def test_best_average_refuses(tmp_path):
+    for path, mode in (("best.h5", "min"), ("best.weights.h5", "least")):
+        with pytest.raises(ValueError, match="path ends in .weights.h5 and mode is 'min' or 'max'; saw"):
+            callbacks.BestAverage(path, mode=mode)
+    with pytest.raises(ValueError, match="The logs have no 'val_frechet_distance', only .*: pass validation_data"):
+        tiny().fit(pictures(), verbose=0, callbacks=[callbacks.BestAverage(tmp_path / "best.weights.h5")])
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- progress ---------------------------------------------------------------------------------------------------------
 
 

@@ -161,6 +161,7 @@ def test_verify_measures_again_with_other_seeds(own_zoo, measured):
 
 
 def test_the_command_verifies_metrics(own_zoo, measured):
+    """`cli.verify_metrics`, as it is called."""
     assert [row["metric"] for row in parsed("verify", "noise", "--metrics")] == [row["metric"] for row in measured]
     card = zoo.info("noise")
     try:
