@@ -33,9 +33,9 @@ class StopOnNaN(keras.callbacks.Callback):
 
     def keep(self):
         """Copy all variables, if they are finite."""
-        values = [keras.ops.convert_to_numpy(v) for v in self.model.state]
-        if all(np.isfinite(v).all() for v in values if v.dtype.kind == "f"):
-            self.good = (int(self.model.step.numpy()), [v.copy() for v in values])
+        if self.model.is_finite():
+            values = [keras.ops.convert_to_numpy(v).copy() for v in self.model.state]
+            self.good = (int(self.model.step.numpy()), values)
 
     def on_train_batch_end(self, batch, logs=None):
         """Look at the losses of the step."""

@@ -201,6 +201,22 @@ def test_a_loss_that_becomes_nan(golden):
         np.testing.assert_array_equal(old, new)
 
 
+def test_is_finite(golden):
+    """One NaN or infinity anywhere in what a training needs to go on, an optimizer's moment too, and it is not."""
+    model = golden.build()
+    model.compile()
+    assert model.is_finite()
+    floats = [variable for variable in model.state if keras.backend.is_float_dtype(variable.dtype)]
+    for variable, wrong in zip([floats[0], floats[-1]], (np.nan, np.inf), strict=True):
+        good = arrays([variable])[0]
+        bad = good.copy()
+        bad.flat[-1] = wrong
+        variable.assign(bad)
+        assert not model.is_finite()
+        variable.assign(good)
+    assert model.is_finite()
+
+
 # --- going on ---------------------------------------------------------------------------------------------------------
 
 

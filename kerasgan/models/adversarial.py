@@ -1,6 +1,7 @@
 """The game: every player has a loss of its own and descends it with an optimizer of its own."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasgan import data, gradients, losses, random
@@ -79,23 +80,10 @@ class Adversarial(Generative):
     # --- the rules of the game -----------------------------------------------------------------------------------
 
     def compile(
-        self,
-        generator_optimizer=None,
-        discriminator_optimizer=None,
-        loss="nonsaturating",
-        *,
-        penalty=None,
-        alternate=False,
-        discriminator_steps=1,
-        label_smoothing=0.0,
-        augment=None,
-        instance_noise=None,
-        metrics=(),
-        jit_compile=False,
-        steps_per_execution=1,
-        run_eagerly=False,
-        **unknown,
-    ):
+        self, generator_optimizer=None, discriminator_optimizer=None, loss="nonsaturating", *, penalty=None,
+        alternate=False, discriminator_steps=1, label_smoothing=0.0, augment=None, instance_noise=None, metrics=(),
+        jit_compile=False, steps_per_execution=1, run_eagerly=False, **unknown,
+    ):  # fmt: skip
         """Set the rules of the game.
 
         Args:
@@ -294,3 +282,8 @@ class Adversarial(Generative):
     def state(self):
         """Every variable that a training needs to go on: weights, random state and both optimizers'."""
         return [*self.variables, *self.optimizer.variables, *self.discriminator_optimizer.variables]
+
+    def is_finite(self):
+        """Whether every variable of `state` is finite: no NaN, no infinity."""
+        floats = (ops.convert_to_numpy(v) for v in self.state if keras.backend.is_float_dtype(v.dtype))
+        return all(np.isfinite(values).all() for values in floats)
