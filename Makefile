@@ -8,6 +8,7 @@ PYTEST_ARGS ?=
 TORCH ?= torch==2.13.0
 
 RUN := $(VENV)/bin/python
+TORCH_STAMP := $(VENV)/.torch-$(shell echo '$(TORCH)' | cksum | cut -d' ' -f1)
 PIP := $(RUN) -m pip --disable-pip-version-check install -q
 
 .PHONY: help demo test lint zoo clean
@@ -22,11 +23,12 @@ help:
 demo: $(VENV)/.demo
 	$(RUN) -m kerasgan demo
 
-test: $(VENV)/.dev $(if $(TORCH),$(VENV)/.torch)
+test: $(VENV)/.dev $(if $(TORCH),$(TORCH_STAMP))
 	$(RUN) -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.ruff
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
 
 zoo: $(VENV)/.dev
 	$(RUN) -c "from kerasgan import cards; cards.publish('zoo', 'README.md')"
@@ -51,7 +53,7 @@ $(VENV)/.dev: $(VENV)/.created setup.py
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
-$(VENV)/.torch: $(VENV)/.created
+$(TORCH_STAMP): $(VENV)/.created
 	@$(PIP) $(TORCH)
 	@touch $@
 

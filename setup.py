@@ -18,7 +18,8 @@ EXTRAS = {
 }
 EXTRAS["all"] = sorted(sum(EXTRAS.values(), []))
 EXTRAS["cuda"] = ["tensorflow[and-cuda]"]  # not in `all`: gigabytes that most machines cannot use
-EXTRAS["dev"] = ["build", "pytest", "pytest-timeout", "ruff", *EXTRAS["metrics"], *EXTRAS["tflite"]]
+TOOLS = ["build", "pytest", "pytest-timeout", "ruff", "setuptools>=77"]
+EXTRAS["dev"] = [*TOOLS, *EXTRAS["metrics"], *EXTRAS["tflite"], *EXTRAS["tensorboard"]]
 
 setup(
     name="kerasgan",

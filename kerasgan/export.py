@@ -8,7 +8,6 @@ import difflib
 import importlib.util
 import json
 import pathlib
-import shutil
 import tempfile
 
 import keras
@@ -44,6 +43,26 @@ def export(model, filepath, format=None, batch_size=None, overwrite=False):
         OSError: it cannot be written.
     """
     path = pathlib.Path(filepath)
+    format = checked_format(path, format, batch_size)
+    sidecar = path.with_name(path.name + ".json")
+    for target in (path, sidecar):  # `config` would otherwise replace a config.json of the user's
+        check_free(target, overwrite)
+    check_writable(sidecar)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as place:
+        made = pathlib.Path(place) / path.name
+        write, run = (litert, run_litert) if format == "litert" else (saved_model, run_saved_model)
+        write(model, made, batch_size)
+        description = describe(model, format, made, run, batch_size)
+        if path.is_dir() or (path.exists() and made.is_dir()):  # neither can be replaced in one step: put it aside
+            path.rename(pathlib.Path(place) / "replaced")
+        made.replace(path)
+    description = {"path": str(path)} | description
+    write_json(sidecar, description)
+    return description
+
+
+def checked_format(path, format, batch_size):
+    """The format, or the one that the path's suffix names; refuses what does not go together."""
     format = format or ("litert" if path.suffix == ".tflite" else "tf_saved_model")
     if format not in FORMATS:
         near = difflib.get_close_matches(str(format), FORMATS, n=1)
@@ -55,23 +74,7 @@ def export(model, filepath, format=None, batch_size=None, overwrite=False):
         raise ValueError(f"A SavedModel is a folder and litert a .tflite file; {path} names another format.")
     if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
         raise ValueError(f"batch_size is None or an integer of at least 1; saw {batch_size!r}.")
-    check_free(path, overwrite)
-    sidecar = path.with_name(path.name + ".json")
-    check_free(sidecar, overwrite)  # `config` would otherwise replace a config.json of the user's
-    check_writable(sidecar)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as place:
-        made = pathlib.Path(place) / path.name
-        write, run = (litert, run_litert) if format == "litert" else (saved_model, run_saved_model)
-        write(model, made, batch_size)
-        description = describe(model, format, made, run, batch_size)
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.exists():
-            path.unlink()  # a folder cannot be renamed onto a file
-        made.replace(path)
-    description = {"path": str(path)} | description
-    write_json(sidecar, description)
-    return description
+    return format
 
 
 def check_free(path, overwrite):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from goldens import GOLDENS
 
 import kerasgan
 from kerasgan import export as exports
@@ -42,6 +43,18 @@ def within_one_level(images, expected):
     """Two computations of one image round differently: at most one grey level, in at most 1e-4 of the pixels."""
     difference = np.abs(images.astype(int) - expected)
     return difference.max() <= 1 and (difference > 0).mean() <= 1e-4
+
+
+# --- every variant ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("golden", GOLDENS, ids=lambda golden: golden.variant)
+@pytest.mark.parametrize("name", ["g.tflite", "serving"])
+def test_every_variant_can_be_exported(golden, name, tmp_path):
+    model = golden.build()
+    said = model.export(tmp_path / name)
+    assert said["variant"] == golden.variant and said["max_difference"] <= 1e-5
+    assert model.generate(16, seed=0).std() > 1, "all grey: no difference would prove nothing"
 
 
 # --- SavedModel -------------------------------------------------------------------------------------------------------

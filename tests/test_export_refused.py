@@ -43,6 +43,13 @@ def test_refused(model, tmp_path, name, options, complaint):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "format"), [("g.tflite", "litert"), ("g", "tf_saved_model"), ("g.v2", "tf_saved_model")]
+)
+def test_checked_format_goes_by_the_suffix(name, format):
+    assert exports.checked_format(Path(name), None, None) == exports.checked_format(Path(name), format, 4) == format
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unwritable for root")
 def test_a_folder_that_is_not_writable(model, tmp_path):
     tmp_path.chmod(0o555)

@@ -5,8 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
+import venv
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -17,7 +19,9 @@ import kerasgan
 from kerasgan import cards
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ["setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md"]
+SOURCES = [
+    "setup.py", "pyproject.toml", "MANIFEST.in", "Makefile", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
+]  # fmt: skip
 FOLDERS = ["kerasgan", "zoo", "tests", "runs"]
 EXTRAS = {"all", "cuda", "dev", "metrics", "onnx", "plot", "tensorboard", "tflite"}
 
@@ -106,7 +110,8 @@ def test_the_metadata(installed):
     }  # fmt: skip
     assert extras["cuda"] == {"tensorflow[and-cuda]"} and not extras["cuda"] & extras["all"]
     assert extras["all"] == set().union(*alone.values(), extras["onnx"])
-    assert {"build", "pytest", "ruff"} | extras["metrics"] | extras["tflite"] <= extras["dev"]
+    used = extras["metrics"] | extras["tflite"] | extras["tensorboard"]
+    assert {"build", "pytest", "ruff", "setuptools>=77"} | used <= extras["dev"]
 
 
 def test_the_build_backend_is_named():
@@ -114,32 +119,43 @@ def test_the_build_backend_is_named():
     assert build["build-backend"] == "setuptools.build_meta" and build["requires"] == ["setuptools>=77"]
 
 
-def python(code, path, cwd):
-    """The JSON that a process prints which finds kerasgan in one folder, called from another."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("KERASGAN_")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={**environment, "PYTHONPATH": str(path)}, cwd=cwd, capture_output=True,
-        text=True,
-    )  # fmt: skip
+def environment(folder, *what):
+    """The folder of commands of a new virtual environment into which pip installed that; the rest is this one's."""
+    venv.create(folder, with_pip=False)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "-q", "--no-index"]
+    done = subprocess.run([*pip, "--no-deps", "--no-build-isolation", *what], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "bin"
+
+
+def output(*command, cwd):
+    """What a command prints, called from a folder that has nothing to do with the project."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("KERASGAN_", "PYTHON"))}
+    done = subprocess.run(command, env=own, cwd=cwd, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
 
 
-def test_what_is_installed_works_from_any_folder(checkout, installed, tmp_path):
+def test_the_wheel_installed_works_from_any_folder(checkout, built, tmp_path):
     """Every entry of the zoo is found, checked against the index, and gives its golden images again."""
+    commands = environment(tmp_path / "venv", built[0])
     code = """
 import json, kerasgan
 names = kerasgan.list_models()
 print(json.dumps({"from": kerasgan.__file__, "ok": {name: kerasgan.verify(name)["ok"] for name in names}}))
 """
     entries = {path.parent.name for path in checkout.glob("zoo/*/card.json")}
-    said = python(code, installed, tmp_path)
-    assert Path(said["from"]).parent == installed / "kerasgan"
+    said = json.loads(output(commands / "python", "-c", code, cwd=tmp_path))
+    assert tmp_path in Path(said["from"]).parents
     assert "lenet_mnist" in entries and said["ok"] == dict.fromkeys(entries, True)
+    assert {line.split()[0] for line in output(commands / "kerasgan", "list", cwd=tmp_path).splitlines()} == entries
 
 
-def test_a_checkout_works_from_any_folder(checkout, tmp_path):
-    """As an editable install has it: the zoo lies beside the package."""
-    code = "import json, kerasgan; print(json.dumps([kerasgan.__file__, kerasgan.list_models(kind='extractor')]))"
-    path, names = python(code, checkout, tmp_path)
-    assert Path(path).parent == checkout / "kerasgan" and "lenet_mnist" in names
+def test_an_editable_install_works_from_any_folder(checkout, tmp_path):
+    """The zoo lies beside the package."""
+    commands = environment(tmp_path / "venv", "-e", checkout)
+    code = "import json, kerasgan; print(json.dumps([kerasgan.__file__, kerasgan.info('lenet_mnist')['name']]))"
+    path, name = json.loads(output(commands / "python", "-c", code, cwd=tmp_path))
+    assert Path(path).parent == checkout / "kerasgan" and name == "lenet_mnist"
