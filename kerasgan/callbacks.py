@@ -13,13 +13,14 @@ from kerasgan.files import sha256, write_atomically, write_json
 class StopOnNaN(keras.callbacks.Callback):
     """Stop when a loss is no longer finite, name the step, and put the last good weights back.
 
-    `fit` adds one where none is given.
+    A last step with a finite loss may leave weights that are not: they are looked at when the training ends. `fit` adds
+    one where none is given.
 
     Args:
         every: steps between the copies of the weights that are kept to go back to.
 
     Raises:
-        FloatingPointError: from `fit`, with the step, the loss and what to try.
+        FloatingPointError: from `fit`, with the step, what was no longer finite, and what to try.
     """
 
     def __init__(self, every=200):
@@ -40,16 +41,21 @@ class StopOnNaN(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Look at the losses of the step."""
         for name, value in (logs or {}).items():
-            if name.endswith("_loss") and not np.isfinite(keras.ops.convert_to_numpy(value)).all():
-                raise FloatingPointError(self.undone(name, value))
+            value = keras.ops.convert_to_numpy(value)
+            if name.endswith("_loss") and not np.isfinite(value).all():
+                raise FloatingPointError(self.undone(f"{name} became {float(np.ravel(value)[0])}"))
         self.seen += 1
         if self.seen % self.every == 0:
             self.keep()
 
-    def undone(self, name, value):
+    def on_train_end(self, logs=None):
+        """Look at what the last step left."""
+        if not self.model.is_finite():
+            raise FloatingPointError(self.undone("weights became NaN or infinite"))
+
+    def undone(self, what):
         """Put the last good weights back, and say what happened."""
-        seen, step = np.ravel(keras.ops.convert_to_numpy(value))[0], int(self.model.step.numpy())
-        message = f"{name} became {float(seen)} at step {step}"
+        message = f"{what} at step {int(self.model.step.numpy())}"
         if self.good is None:
             return f"{message}, and the weights were not finite before training: load good ones first."
         step, values = self.good
@@ -77,12 +83,16 @@ class SampleGrid(keras.callbacks.Callback):
 
 
 class BestAverage(keras.callbacks.Callback):
-    """Keep the average of the best epoch in a file, and give it back to the model when the training ends.
+    """Keep the average of the best epoch in a file; whoever ends the training gives it back.
 
     GANs get worse again: the last epoch is seldom the best. Choose by a split cut from the training data.
 
         >>> best = BestAverage("best.weights.h5", monitor="val_frechet_distance")
         >>> model.fit(images, epochs=20, validation_data=validation_images, callbacks=[best])
+        >>> best.give_back(model)
+
+    The callback changes nothing in the model, for a training that goes on needs the average as it is. An epoch that was
+    cut short counts for nothing: the training that resumes it will end it.
 
     Args:
         path: of a `.weights.h5` file; beside it a `.json` says of which epoch it is, so that a training that is resumed
@@ -104,16 +114,27 @@ class BestAverage(keras.callbacks.Callback):
         """The path of the note: {monitor, value, epoch, step, sha256}."""
         return self.path.with_name(self.path.name.removesuffix(".weights.h5") + ".json")
 
+    def remembered(self, model):
+        """The note that lies there; None if of another number or other weights, or of a training that came further."""
+        if not (self.note.is_file() and self.path.is_file()):
+            return None
+        best = json.loads(self.note.read_text(encoding="utf-8"))
+        mine = best["monitor"] == self.monitor and best["step"] <= int(model.step.numpy())
+        return best if mine and best["sha256"] == sha256(self.path) else None
+
     def on_train_begin(self, logs=None):
-        """Remember the best of a training that goes on; forget what lies there of a training that came further."""
-        self.best = None
-        if self.note.is_file() and self.path.is_file():
-            best = json.loads(self.note.read_text(encoding="utf-8"))
-            mine = best["monitor"] == self.monitor and best["step"] <= int(self.model.step.numpy())
-            self.best = best if mine and best["sha256"] == sha256(self.path) else None
+        """Remember the best of a training that goes on."""
+        self.best = self.remembered(self.model)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Note how far the epoch came."""
+        self.last = batch
 
     def on_epoch_end(self, epoch, logs=None):
         """Keep the average if no epoch before had a better one."""
+        steps = self.params["steps"]  # None: nobody knows
+        if steps is not None and self.last < steps - 1:
+            return
         if self.monitor not in (logs or {}):
             raise ValueError(f"The logs have no {self.monitor!r}, only {', '.join(logs or {})}: pass validation_data.")
         value, sign = float(logs[self.monitor]), 1 if self.mode == "min" else -1
@@ -124,10 +145,13 @@ class BestAverage(keras.callbacks.Callback):
             self.best = {"monitor": self.monitor, "value": value, **where}
             write_json(self.note, self.best)
 
-    def on_train_end(self, logs=None):
-        """Give the best average back."""
+    def give_back(self, model):
+        """Load the best average into the model, once the training is over; returns the note, None if there is none."""
+        if self.model is None:  # resumed at its very end: nothing was left to train
+            self.best = self.remembered(model)
         if self.best is not None:
-            self.model.average.load_weights(self.path)
+            model.average.load_weights(self.path)
+        return self.best
 
 
 class Progress(keras.callbacks.Callback):

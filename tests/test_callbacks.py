@@ -81,6 +81,16 @@ def test_weights_that_were_never_good():
         model.fit(pictures(), batch_size=4, verbose=0)
 
 
+@pytest.mark.parametrize("every", [1, 200])
+def test_a_last_step_that_leaves_nan_is_noticed(every):
+    """Its losses are those of the weights before it, and finite."""
+    model, good = tiny(nan_after=2), 2 if every == 1 else 0
+    sentence = f"weights became NaN or infinite at step 3; the weights are those of step {good}, the last good ones"
+    with pytest.raises(FloatingPointError, match=sentence):
+        model.fit(pictures(12), batch_size=4, verbose=0, callbacks=[callbacks.StopOnNaN(every)])
+    assert model.is_finite() and int(model.step) == good
+
+
 # --- samples ----------------------------------------------------------------------------------------------------------
 
 
@@ -123,8 +133,39 @@ def test_best_average(tmp_path, mode, numbers, epoch):
     best = callbacks.BestAverage(tmp_path / "run" / "best.weights.h5", "val_distance", mode)
     model.fit(pictures(), batch_size=8, epochs=4, verbose=0, callbacks=[script, best])
     assert best.best["epoch"] == epoch and best.best["value"] == numbers[epoch - 1] and best.best["step"] == 3 * epoch
+    assert same(model.average.get_weights(), script.averages[-1]), "a training that goes on needs the average as it is"
+    assert best.give_back(model) == best.best
     assert same(model.average.get_weights(), script.averages[epoch - 1])
     assert not same(script.averages[0], script.averages[-1])
+
+
+def test_best_average_of_a_training_that_has_ended(tmp_path):
+    """Resumed when nothing is left to train, it still knows what to give back; where there is nothing, nothing."""
+    model, script, path = tiny(), Script([2, 3]), tmp_path / "best.weights.h5"
+    assert callbacks.BestAverage(path, "val_distance").give_back(model) is None
+    best = callbacks.BestAverage(path, "val_distance")
+    model.fit(pictures(), batch_size=8, epochs=2, verbose=0, callbacks=[script, best])
+    assert callbacks.BestAverage(path, "val_distance").give_back(model)["epoch"] == 1
+    assert same(model.average.get_weights(), script.averages[0])
+
+
+class Cut(keras.callbacks.Callback):
+    """Ctrl-C after a step: Keras ends the epoch there, and tells it to the callbacks as any other."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training |= int(self.model.step) == self.step
+
+
+@pytest.mark.parametrize(("step", "epochs"), [(1, []), (2, []), (3, [1]), (4, [1]), (6, [1, 2])])
+def test_best_average_ignores_an_epoch_that_was_cut(tmp_path, step, epochs):
+    """Even the best number of all is none there: three steps an epoch, each epoch better than the last."""
+    model, best = tiny(), callbacks.BestAverage(tmp_path / "best.weights.h5", "val_distance")
+    model.fit(pictures(), batch_size=8, epochs=3, verbose=0, callbacks=[Script([3, 2, 1]), Cut(step), best])
+    assert int(model.step) == step and (best.best or {"epoch": None})["epoch"] == (epochs[-1] if epochs else None)
 
 
 def test_best_average_remembers_when_a_training_goes_on_and_not_when_one_starts(tmp_path):
@@ -133,7 +174,9 @@ def test_best_average_remembers_when_a_training_goes_on_and_not_when_one_starts(
     first = model.average.get_weights()
     again = callbacks.BestAverage(path, "val_distance")
     model.fit(pictures(), batch_size=8, verbose=0, callbacks=[Script([3]), again])
-    assert again.best["value"] == 2 and same(model.average.get_weights(), first)
+    assert again.best["value"] == 2 and not same(model.average.get_weights(), first)
+    again.give_back(model)
+    assert same(model.average.get_weights(), first)
     tiny().fit(pictures(), batch_size=8, verbose=0, callbacks=[Script([5]), again])  # at step 0, what is there is older
     assert again.best["value"] == 5
     again.note.write_text(again.note.read_text().replace(again.best["sha256"], "0" * 64))

@@ -231,7 +231,7 @@ def distributed():
         watch.set_model(model)
         watch.on_train_begin()
         model.set_weights([w * np.nan if w.dtype.kind == "f" else w for w in model.get_weights()])
-        found[golden.variant, "noisy"] = history, trained, watch.undone("loss", np.nan), moved(good, model.state)
+        found[golden.variant, "noisy"] = history, trained, watch.undone("loss became nan"), moved(good, model.state)
     return found
 
 
