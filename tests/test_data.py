@@ -1,5 +1,6 @@
 """Images in an order that is a pure function of (seed, step), on every way into `fit`."""
 
+import inspect
 import itertools
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from kerasgan import data
+from kerasgan.data.dataset import put_back
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
 
@@ -169,12 +171,18 @@ def test_images_that_break_the_contract(images, options, sentence):
 
 def test_dataset_of_arrays():
     images = np.zeros((200, 4, 4, 1), "uint8")
-    assert data.dataset_of(images).batch_size == 128 and data.dataset_of(images[:50]).batch_size == 50
-    dataset = data.dataset_of(images, np.ones(200, int), batch_size=20, seed=5)
-    assert (dataset.batch_size, dataset.seed, dataset.labels.sum()) == (20, 5, 200)
-    assert data.dataset_of(list(images)).image_shape == (4, 4, 1)
-    assert data.dataset_of(keras.ops.convert_to_tensor(images)).image_shape == (4, 4, 1)
-    assert data.dataset_of(images / 255, value_range=(0, 1)).images.min() == -1
+
+    def made(x, y=None, **options):
+        dataset, size = data.dataset_of(x, y, **options)
+        assert size == dataset.batch_size and dataset.image_shape == (4, 4, 1)
+        return dataset
+
+    assert made(images).batch_size == 128 and made(images[:50]).batch_size == 50
+    dataset = made(images, np.ones(200, int), batch_size=20, seed=5)
+    assert (dataset.batch_size, dataset.seed, dataset.shuffle, dataset.labels.sum()) == (20, 5, True, 200)
+    assert made(images, shuffle=False).order(3).tolist() == list(range(200))
+    assert len(made(list(images)).images) == len(made(keras.ops.convert_to_tensor(images)).images) == 200
+    assert made(images / 255, value_range=(0, 1)).images.min() == -1
     with pytest.raises(ValueError, match="There are no images"):
         data.dataset_of(images[:0])
 
@@ -212,29 +220,62 @@ def tf_data(*batches):
     return tf.data.Dataset.from_tensor_slices(np.stack(batches))
 
 
-def test_dataset_of_the_rest_stays_what_it_is():
-    good, bad = np.zeros((2, 4, 4, 1), "uint8"), np.linspace(0, 1, 32, dtype="float32").reshape(2, 4, 4, 1)
-    for make in (Loader, Batches, tf_data):
-        source = make(good, good)
-        assert data.dataset_of(source, image_shape=(4, 4, 1)) is source
-        assert data.peek(source).shape == good.shape
-        with pytest.raises(ValueError, match=r"value_range=\(0, 1\)"):
-            data.dataset_of(make(bad, bad))
-        with pytest.raises(ValueError, match=r"of shape \(8, 8, 1\)"):
-            data.dataset_of(source, image_shape=(8, 8, 1))
-        with pytest.raises(ValueError, match="value_range is for arrays: scale a tf.data.Dataset with map"):
-            data.dataset_of(source, value_range=(0, 1))
-    for source in (numbered(), data.Stream(numbered(), 0)):
-        assert data.dataset_of(source, image_shape=(2, 3, 1)) is source
-        with pytest.raises(ValueError, match=r"of shape \(8, 8, 1\)"):
-            data.dataset_of(source, image_shape=(8, 8, 1))
-        with pytest.raises(ValueError, match="value_range is for arrays"):
-            data.dataset_of(source, value_range=(0, 1))
+def generator(*batches):
+    """The same, and each batch can be had once."""
+    yield from batches
 
 
-def test_peek_uses_nothing_up():
-    generator = (batch for batch in [np.zeros((2, 4, 4, 1))])
-    assert data.peek(generator) is None and data.dataset_of(generator) is generator
-    assert next(generator).shape == (2, 4, 4, 1)
-    assert data.peek(Loader((np.ones((2, 4, 4, 1)), np.zeros(2)))).min() == 1, "images are the first of a batch"
-    assert data.peek(Loader()) is None
+GOOD, BAD = np.zeros((2, 4, 4, 1), "uint8"), np.linspace(0, 1, 32, dtype="float32").reshape(2, 4, 4, 1)
+
+
+@pytest.mark.parametrize("make", [Loader, Batches, tf_data, generator])
+def test_dataset_of_the_rest_stays_what_it_is(make):
+    source = make(GOOD, GOOD)
+    same, size = data.dataset_of(source, image_shape=(4, 4, 1))
+    assert size == 2 and (same is source or make is generator)
+    assert data.peek(source)[0].shape == GOOD.shape
+    with pytest.raises(ValueError, match=r"value_range=\(0, 1\)"):
+        data.dataset_of(make(BAD, BAD))
+    with pytest.raises(ValueError, match=r"of shape \(8, 8, 1\)"):
+        data.dataset_of(make(GOOD), image_shape=(8, 8, 1))
+
+
+def test_dataset_of_datasets():
+    dataset = numbered()
+    for source in (dataset, data.Stream(dataset, 0)):
+        assert data.dataset_of(source, image_shape=(2, 3, 1)) == (source, 4)
+        with pytest.raises(ValueError, match=r"of shape \(8, 8, 1\)"):
+            data.dataset_of(source, image_shape=(8, 8, 1))
+    with pytest.raises(ValueError, match="this Dataset shuffles; make it with shuffle=False"):
+        data.dataset_of(dataset, shuffle=False)
+    data.dataset_of(numbered(shuffle=False), shuffle=False)
+    data.dataset_of(data.Stream(dataset, 0), shuffle=False)  # Keras would shuffle another time
+
+
+@pytest.mark.parametrize("make", [Loader, Batches, tf_data, generator, lambda *batches: numbered()])
+def test_options_for_arrays_alone(make):
+    with pytest.raises(ValueError, match="value_range is for arrays: scale a tf.data.Dataset with map"):
+        data.dataset_of(make(GOOD), value_range=(0, 1))
+    with pytest.raises(ValueError, match="batch_size is for arrays: these data come in batches already"):
+        data.dataset_of(make(GOOD), batch_size=2)
+
+
+@pytest.mark.parametrize("make", [Loader, Batches, tf_data, generator])
+def test_peek_uses_nothing_up(make):
+    first, source = data.peek(make(GOOD, GOOD + 1, GOOD + 2))
+    assert first.max() == 0
+    seen = [source[i] for i in range(3)] if make is Batches else list(source)
+    assert [int(np.asarray(batch).max()) for batch in seen] == [0, 1, 2]
+
+
+def test_put_back():
+    """A generator for Keras, which asks for no more than it is asked for."""
+    rest = iter([2, 3])
+    together = put_back(1, rest)
+    assert inspect.isgenerator(together) and next(together) == 1 and next(rest) == 2 and list(together) == [3]
+
+
+def test_peek_of_labelled_and_of_no_batches():
+    assert data.peek(Loader((np.ones((2, 4, 4, 1)), np.zeros(2))))[0].min() == 1, "images are the first of a batch"
+    for empty in (Loader(), generator(), None):
+        assert data.peek(empty) == (None, empty) and data.dataset_of(empty) == (empty, None)

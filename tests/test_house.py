@@ -33,7 +33,7 @@ FLOORS = (
 )
 # A folder has floors of its own. Files not named here (one paper each) stand on one above these; __init__ is the roof.
 INSIDE = {
-    "models": ("networks", "rules", "generative", "adversarial"),
+    "models": ("networks", "rules", "generative", "trainable", "adversarial"),
     "data": ("dataset",),
     "metrics": ("features",),
 }

@@ -205,15 +205,41 @@ def test_check_batch(monkeypatch):
         model.fit(np.zeros((30, 16, 16, 1), "uint8"), batch_size=10)
 
 
-def test_check_fit(plain):
+def test_check_batch_of_every_source():
+    """A tf.data batch or a generator's is looked at too: its parts would be empty, and their mean NaN."""
+    tf, images = pytest.importorskip("tensorflow"), np.zeros((2, 16, 16, 1), "uint8")
+    model = dcgan()
+    model.compile(discriminator_steps=3)
+    rules.check_batch(model, None)  # nobody has seen it
+    for source in (tf.data.Dataset.from_tensors(images), (batch for batch in [images])):
+        with pytest.raises(ValueError, match="A batch of 2 images does not divide by discriminator_steps=3"):
+            model.fit(source, verbose=0)
+    assert int(model.step) == 0
+
+
+def test_check_given(plain):
     images = np.zeros((8, 16, 16, 1), "uint8")
     plain.compile()
-    rules.check_fit(plain, None, {"class_weight": None, "validation_data": images})
-    refused(ValueError, "DCGAN is unconditional: it has no use for labels; pass images alone.",
-            plain.fit, images, np.zeros(8))  # fmt: skip
-    for option in ({"class_weight": {0: 1}}, {"validation_split": 0.1}, {"sample_weight": np.ones(8)}):
-        sentence = f"DCGAN.fit has no use for {next(iter(option))}; pass validation_data for a split."
-        refused(ValueError, sentence, plain.fit, images, **option)
+    rules.check_given(plain, "fit", None, {"class_weight": None, "validation_split": 0.0, "epochs": 3})
+    for method, function in (("fit", plain.fit), ("evaluate", plain.evaluate)):
+        refused(ValueError, "DCGAN is unconditional: it has no use for labels; pass images alone.",
+                function, images, np.zeros(8))  # fmt: skip
+        sentence = f"DCGAN.{method} has no use for sample_weight: leave it out."
+        refused(ValueError, sentence, function, images, sample_weight=np.ones(8))
+    refused(ValueError, "DCGAN.fit has no use for class_weight: leave it out.", plain.fit, images, class_weight={0: 1})
+    sentence = "DCGAN.fit has no use for validation_split; pass validation_data for a split."
+    refused(ValueError, sentence, plain.fit, images, validation_split=0.1)
+
+
+def test_check_reported(plain):
+    rules.check_reported({"generator": 1.0}, ["discriminator", "generator"])
+    sentence = (
+        "`play` returned 'generater', which `reports` does not name (losses as 'generator_loss')."
+        " Did you mean 'generator'? There are: discriminator, generator."
+    )
+    refused(ValueError, sentence, rules.check_reported, {"generater": 1.0}, ["discriminator", "generator"])
+    with pytest.raises(ValueError, match="`play` returned 'generator_16', which `reports` does not name"):
+        plain.report({"generator": 1.0, "generator_16": 2.0})
 
 
 def test_check_generate(plain):

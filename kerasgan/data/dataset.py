@@ -4,6 +4,7 @@ A training stopped anywhere goes on with the images that an uninterrupted one wo
 """
 
 import hashlib
+import inspect
 import sys
 
 import keras
@@ -141,41 +142,62 @@ def from_arrays(images, labels=None, *, batch_size=128, seed=0, shuffle=True, va
     return Dataset(images, labels, batch_size=batch_size, seed=seed, shuffle=shuffle, class_names=class_names)
 
 
-def dataset_of(x, y=None, *, batch_size=None, seed=0, value_range=None, image_shape=None):
+def dataset_of(x, y=None, *, batch_size=None, seed=0, shuffle=True, value_range=None, image_shape=None):
     """What `fit` trains on: arrays become a dataset, the rest stays what it is after a look at its first batch.
 
     Args:
-        x: an array, a Dataset, a tf.data.Dataset, a PyDataset, ... y: labels of an array.
-        batch_size: of an array; 128 by default, or all if there are fewer. image_shape: what the model takes.
+        x: an array, a Dataset, a tf.data.Dataset, a PyDataset, a Python generator, ... y: labels of an array.
+        batch_size: of an array; 128 by default, or all if there are fewer. shuffle: an array or not.
+        image_shape: what the model takes.
+
+    Returns:
+        (what to train on, how many images a batch has; None where there is no batch to look at).
 
     Raises:
-        ValueError: images that break the contract.
+        ValueError: images that break the contract, or an option for arrays with what is none.
     """
     if isinstance(x, list | tuple) or hasattr(x, "__array__"):
         x = np.asarray(x)
-        return from_arrays(x, y, batch_size=batch_size or max(1, min(128, len(x))), seed=seed, value_range=value_range,
-                           image_shape=image_shape)  # fmt: skip
+        batch_size = batch_size or max(1, min(128, len(x)))
+        x = from_arrays(x, y, batch_size=batch_size, seed=seed, shuffle=shuffle, value_range=value_range,
+                        image_shape=image_shape)  # fmt: skip
+        return x, batch_size
     if value_range is not None:
         raise ValueError("value_range is for arrays: scale a tf.data.Dataset with map(lambda x: 2 * x - 1).")
+    if batch_size is not None:
+        raise ValueError("batch_size is for arrays: these data come in batches already.")
     if isinstance(x, Dataset | Stream):
-        pictures.check((x if isinstance(x, Dataset) else x.dataset).images[:1], image_shape)
-        return x
-    first = peek(x)
-    if first is not None:
-        pictures.check(first, image_shape)
-    return x
+        dataset = x if isinstance(x, Dataset) else x.dataset
+        if dataset is x and x.shuffle and not shuffle:
+            raise ValueError("shuffle=False is for arrays: this Dataset shuffles; make it with shuffle=False.")
+        pictures.check(dataset.images[:1], image_shape)
+        return x, dataset.batch_size
+    first, x = peek(x)
+    if first is None:
+        return x, None
+    pictures.check(first, image_shape)
+    return x, len(first)
 
 
 def peek(x):
-    """The images of the first batch, where they can be had without using them up; else None (a generator)."""
+    """(The images of the first batch, or None if there is none to see; `x`, none of whose batches are used up)."""
     tf = sys.modules.get("tensorflow")
     if isinstance(x, keras.utils.PyDataset):
         batch = x[0]
     elif tf is not None and isinstance(x, tf.data.Dataset):
         batch = next(iter(x.take(1).as_numpy_iterator()), None)
+    elif inspect.isgenerator(x):  # it gives each batch once
+        batch = next(x, None)
+        x = x if batch is None else put_back(batch, x)
     elif hasattr(x, "__iter__") and hasattr(x, "__len__"):  # a torch DataLoader
         batch = next(iter(x), None)
     else:
-        return None
+        return None, x
     batch = batch[0] if isinstance(batch, list | tuple) else batch
-    return None if batch is None else keras.ops.convert_to_numpy(batch)
+    return None if batch is None else keras.ops.convert_to_numpy(batch), x
+
+
+def put_back(first, rest):
+    """A generator of the first batch and the rest; Keras takes a generator, and no itertools.chain."""
+    yield first
+    yield from rest

@@ -1,16 +1,14 @@
 """The game: every player has a loss of its own and descends it with an optimizer of its own."""
 
 import keras
-import numpy as np
 from keras import ops
 
-from kerasgan import data, gradients, losses, random
-from kerasgan.callbacks import StopOnNaN
+from kerasgan import gradients, losses, random
 from kerasgan.models import networks, rules
-from kerasgan.models.generative import Generative
+from kerasgan.models.trainable import Trainable
 
 
-class Adversarial(Generative):
+class Adversarial(Trainable):
     """A generator and a discriminator that play against each other; a variant adds `train_step`, its paper's algorithm.
 
     A variant's `train_step` says how one round is played and lets the players descend:
@@ -230,60 +228,3 @@ class Adversarial(Generative):
     def scheduled(self, value):
         """A number, or a schedule's value at this step."""
         return value(self.step) if callable(value) else value
-
-    # --- what Keras asks of a model ------------------------------------------------------------------------------
-
-    def fit(
-        self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, *, value_range=None,
-        steps_per_epoch=None, **options,
-    ):  # fmt: skip
-        """Train, or fine-tune, on images.
-
-        Args:
-            x: images: uint8, or floats in [-1, 1]; an array, a `kerasgan.data` Dataset, a tf.data.Dataset, ...
-            batch_size: of arrays; 128 (or all, if fewer) by default.
-            value_range: (low, high) of float arrays in another range.
-            The rest is `keras.Model.fit`'s.
-
-        Raises:
-            ValueError: images that break the contract, or an option that this model has no use for.
-            FloatingPointError: a loss became NaN; the weights are the last good ones.
-        """
-        rules.check_fit(self, y, options)
-        given, x = x, data.dataset_of(
-            x, y, batch_size=batch_size, seed=self.seed, value_range=value_range, image_shape=self.image_shape
-        )
-        if x is given and batch_size is not None:
-            raise ValueError("batch_size is for arrays: these data come in batches already.")
-        if isinstance(x, data.Dataset):  # its order is a function of (seed, step), and nothing else shuffles it
-            rules.check_batch(self, x.batch_size)
-            steps_per_epoch = steps_per_epoch or len(x)
-            step = int(self.step.numpy())  # int(self.step) fails under a MirroredStrategy
-            epoch = -(-step // len(x))  # a half-done epoch is not gone on with here, but in `training`
-            x, options["shuffle"] = x.stream(epoch * len(x)), False
-        callbacks = keras.tree.flatten(callbacks or [])
-        if not any(isinstance(callback, StopOnNaN) for callback in callbacks):
-            callbacks = [StopOnNaN(), *callbacks]
-        return super().fit(
-            x, epochs=epochs, verbose=verbose, steps_per_epoch=steps_per_epoch, callbacks=callbacks, **options
-        )
-
-    def report(self, values):
-        """The running means of what `play` returned."""
-        logs = {}
-        for tracker in self.trackers:
-            key = tracker.name.removesuffix("_loss")
-            if key in values:
-                tracker.update_state(values[key])
-                logs[tracker.name] = tracker.result()
-        return networks.shaped(logs)
-
-    @property
-    def state(self):
-        """Every variable that a training needs to go on: weights, random state and both optimizers'."""
-        return [*self.variables, *self.optimizer.variables, *self.discriminator_optimizer.variables]
-
-    def is_finite(self):
-        """Whether every variable of `state` is finite: no NaN, no infinity."""
-        floats = (ops.convert_to_numpy(v) for v in self.state if keras.backend.is_float_dtype(v.dtype))
-        return all(np.isfinite(values).all() for values in floats)

@@ -90,15 +90,31 @@ class Generative(keras.Model):
     def evaluate(self, x=None, y=None, batch_size=None, *, value_range=None, **options):
         """Measure generated images against real ones with the compiled metrics; every image counts, none is dropped.
 
+        Args:
+            x: real images: uint8, or floats in [-1, 1]; an array, a `kerasgan.data` Dataset, a tf.data.Dataset, ...
+            batch_size: of arrays and Datasets.
+            value_range: (low, high) of float arrays in another range.
+            The rest is `keras.Model.evaluate`'s.
+
+        Returns:
+            The metrics' results, a list, or {name: result} with return_dict=True.
+
         Raises:
-            ValueError: nothing to measure with, or images that break the contract.
+            ValueError: nothing to measure with, images that break the contract, or an option of no use to this model.
         """
+        rules.check_given(self, "evaluate", y, options)
+        if options.get("_use_cached_eval_dataset"):  # Keras' own, from `fit`, which has looked at validation_data
+            return super().evaluate(x, y, batch_size=batch_size, **options)
+        x, y, size = self.measured(x, y, value_range)
+        return super().evaluate(x, y, batch_size=batch_size or size, **options)
+
+    def measured(self, x, y=None, value_range=None):
+        """Checked (images, labels, batch size); whole, for a Dataset would drop its remainder."""
         if not self.measures:
             raise ValueError("Nothing to measure with: compile(metrics=[...]) first, for example a FrechetDistance.")
-        x = data.dataset_of(x, None, batch_size=batch_size, value_range=value_range, image_shape=self.image_shape)
-        if isinstance(x, data.Dataset):
-            x, batch_size = x.images, batch_size or x.batch_size  # a Dataset drops its remainder, an array does not
-        return super().evaluate(x, batch_size=batch_size, **options)
+        rules.check_labels(self, y)
+        x, size = data.dataset_of(x, y, value_range=value_range, image_shape=self.image_shape)
+        return (x.images, x.labels, size) if isinstance(x, data.Dataset) else (x, y, size)
 
     def test_step(self, data):
         """Feed the metrics with a batch of real images and as many fresh samples of the average."""

@@ -73,7 +73,9 @@ def check(model, optimizers, rules):
 
 
 def check_batch(model, batch_size):
-    """Refuse a batch that the rules do not divide."""
+    """Refuse a batch that the rules do not divide; None is one that nobody has seen."""
+    if batch_size is None:
+        return
     parts = {
         "discriminator_steps": model.rules["discriminator_steps"],
         "pack": model.pack,
@@ -90,13 +92,30 @@ def check_batch(model, batch_size):
             )
 
 
-def check_fit(model, y, options):
-    """Refuse what `fit` would have to ignore."""
+def check_labels(model, y):
+    """Refuse labels where there are no classes."""
     if y is not None and not model.conditional:
         raise ValueError(f"{type(model).__name__} is unconditional: it has no use for labels; pass images alone.")
-    for name in ("sample_weight", "class_weight", "validation_split"):
-        if options.get(name) is not None:
-            raise ValueError(f"{type(model).__name__}.fit has no use for {name}; pass validation_data for a split.")
+
+
+def check_given(model, method, y, options):
+    """Refuse what `fit` and `evaluate` would have to ignore."""
+    check_labels(model, y)
+    useless = [name for name in ("sample_weight", "class_weight") if options.get(name) is not None]
+    useless += ["validation_split"] if options.get("validation_split") else []  # Keras' default is 0.0
+    for name in useless:
+        advice = "; pass validation_data for a split" if name == "validation_split" else ": leave it out"
+        raise ValueError(f"{type(model).__name__}.{method} has no use for {name}{advice}.")
+
+
+def check_reported(values, reports):
+    """Refuse what `play` returned and no log would show."""
+    for name in values:
+        if name not in reports:
+            raise ValueError(
+                f"`play` returned {name!r}, which `reports` does not name (losses as 'generator_loss')."
+                f"{nearest(name, reports)} There are: {', '.join(reports)}."
+            )
 
 
 def check_generate(model, n, labels, batch_size):

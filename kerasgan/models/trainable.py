@@ -1,0 +1,83 @@
+"""What Keras asks of a model that trains: `fit` on checked images, logs, and the state that a training goes on from."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasgan import data
+from kerasgan.callbacks import StopOnNaN
+from kerasgan.models import networks, rules
+from kerasgan.models.generative import Generative
+
+
+class Trainable(Generative):
+    """A model that Keras trains; `Adversarial` says what a step is.
+
+    Expects, beside what `Generative` does: `seed` (of the order of the data), `step` (a weight that counts), `rules`
+    and `reports` (names), and both optimizers.
+    """
+
+    def fit(
+        self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, *, value_range=None,
+        validation_data=None, validation_batch_size=None, shuffle=True, steps_per_epoch=None, **options,
+    ):  # fmt: skip
+        """Train, or fine-tune, on images; the order of arrays and Datasets is a function of (seed, step) alone.
+
+        Args:
+            x: images: uint8, or floats in [-1, 1]; an array, a `kerasgan.data` Dataset, a tf.data.Dataset, ...
+            batch_size: of arrays; 128 (or all, if fewer) by default.
+            value_range: (low, high) of float arrays in another range, validation_data's too.
+            validation_data: images that the compiled metrics measure after every epoch; every one counts.
+            shuffle: of arrays; a Dataset says itself whether it shuffles.
+            steps_per_epoch: where given, an epoch has so many steps, and the next `fit` goes on where this one stops;
+                otherwise an epoch is a pass over the data, and a `fit` begins with a whole one.
+            The rest is `keras.Model.fit`'s.
+
+        Raises:
+            ValueError: images that break the contract, a batch that the rules do not divide, validation_data without
+                metrics, or an option that this model has no use for.
+            FloatingPointError: a loss or a weight became NaN; the weights are the last good ones.
+        """
+        rules.check_given(self, "fit", y, options)
+        if validation_data is not None:
+            images, labels, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
+            rules.check_given(self, "fit", labels, {"sample_weight": weights})
+            *validation_data, size = self.measured(images, labels, value_range)
+            validation_batch_size = validation_batch_size or size
+        x, size = data.dataset_of(
+            x, y, batch_size=batch_size, seed=self.seed, shuffle=shuffle, value_range=value_range,
+            image_shape=self.image_shape,
+        )  # fmt: skip
+        rules.check_batch(self, size)
+        if isinstance(x, data.Dataset):
+            step = int(self.step.numpy())  # int(self.step) fails under a MirroredStrategy
+            start = step if steps_per_epoch else -(-step // len(x)) * len(x)
+            x, shuffle, steps_per_epoch = x.stream(start), False, steps_per_epoch or len(x)
+        callbacks = keras.tree.flatten(callbacks or [])
+        if not any(isinstance(callback, StopOnNaN) for callback in callbacks):
+            callbacks = [StopOnNaN(), *callbacks]
+        return super().fit(
+            x, epochs=epochs, verbose=verbose, callbacks=callbacks, validation_data=validation_data,
+            validation_batch_size=validation_batch_size, shuffle=shuffle, steps_per_epoch=steps_per_epoch, **options,
+        )  # fmt: skip
+
+    def report(self, values):
+        """The running means of what `play` returned; `reports` names all that it may return."""
+        trackers = {tracker.name.removesuffix("_loss"): tracker for tracker in self.trackers}
+        rules.check_reported(values, trackers)
+        logs = {}
+        for name, tracker in trackers.items():
+            if name in values:
+                tracker.update_state(values[name])
+                logs[tracker.name] = tracker.result()
+        return networks.shaped(logs)
+
+    @property
+    def state(self):
+        """Every variable that a training needs to go on: weights, random state and both optimizers'."""
+        return [*self.variables, *self.optimizer.variables, *self.discriminator_optimizer.variables]
+
+    def is_finite(self):
+        """Whether every variable of `state` is finite: no NaN, no infinity."""
+        floats = (ops.convert_to_numpy(v) for v in self.state if keras.backend.is_float_dtype(v.dtype))
+        return all(np.isfinite(values).all() for values in floats)
