@@ -1,11 +1,10 @@
 """How good an entry is: its samples against real images it never saw, with the protocol beside every number."""
 
 import os
-import warnings
 
 import numpy as np
 
-from kerasgan import cards, data, images, zoo
+from kerasgan import cards, data, images, mirror, zoo
 from kerasgan.metrics import density_coverage, features, fingerprint, frechet_distance, kernel_distance
 from kerasgan.metrics import precision_recall as precision_and_recall
 
@@ -14,62 +13,105 @@ SEEDS = (1, 2, 3)  # of the samples; none of them chose anything
 SURE = 0.9  # the confidence under which a classifier calls an image unclear
 
 
-def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, write=True):
-    """Measure a generator in the features of the extractor that its recipe names; the numbers go onto its card.
+def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, write=False):
+    """Measure a generator in the features of the extractor that its recipe names.
 
     The real images are the recipe's test split, which nothing else reads. Beside each number stands what as many
     training images score under the same protocol.
 
     Args:
         name: of an entry, or its folder. n: images on each side. seeds: of the samples; the spread is over them.
-        source: other real images, as `kerasgan.data.read` takes them; these numbers are not written.
-        write: whether to put the numbers onto the card.
+        source: other real images, as `kerasgan.data.read` takes them.
+        write: put the numbers onto the card, for those who publish the entry; where the zoo has an index, pin it anew.
 
     Returns:
         [record]: {"metric", "value", "spread", "real", and the protocol}.
 
     Raises:
-        ValueError: the entry names no extractor, or there are fewer real images than `n`.
+        ValueError: the entry names no extractor, there are fewer real images than `n`, or `write` with a `source`.
+        PermissionError: `write`, and the card is not to be written.
     """
     folder, card = zoo.find(name)
-    extractor_name = card.get("extractor")
-    if not extractor_name:
-        raise ValueError(f"{card['name']} names no extractor to measure it with (`extractor` in its recipe's [card]).")
-    if not source and "test" not in card["data"]:
-        raise ValueError(f"{card['name']} has no test split on its card: pass real images (--data, or source=).")
-    classifier = zoo.load(extractor_name)
+    check_measurable(card, source)
+    if write:
+        check_may_write(folder, source)
+    classifier = zoo.load(card["extractor"])
     model = zoo.restore(folder, card)
     test = first(source or card["data"]["test"], n, model.image_shape)
     train = first(card["data"]["train"], n, model.image_shape)
     real = Judged(classifier, test.images)
     anchor = compare(real, Judged(classifier, train.images))
     drawn = [compare(real, Judged(classifier, model.generate(n, seed=seed))) for seed in seeds]
-    protocol = {
-        "n": n,
-        "seeds": list(seeds),
-        "real_images": source or card["data"]["test"],
-        "anchor": f"first {n} of {card['data']['train']}",
-        "extractor": extractor_name,
-        "extractor_sha256": fingerprint(real.extractor)[:16],
-        "data_fingerprint": test.fingerprint[:16],
-        "resize": "none",
-        "dtype": "float64",
-    }
-    records = [
-        {"metric": metric, "value": mean([d[metric] for d in drawn]), "spread": deviation([d[metric] for d in drawn]),
-         "real": anchor[metric], **protocol}
-        for metric in anchor
-    ]  # fmt: skip
-    if write and source is None:
+    shared = protocol(card, real.extractor, seeds, source, test, train)
+    records = [recorded(metric, [d[metric] for d in drawn], anchor[metric], shared) for metric in anchor]
+    if write:
         put_on_card(folder, card, records)
     return records
 
 
+def check_measurable(card, source):
+    """Refuse an entry that says nothing of how it is measured."""
+    if not card.get("extractor"):
+        raise ValueError(f"{card['name']} names no extractor to measure it with (`extractor` in its recipe's [card]).")
+    if not source and "test" not in card["data"]:
+        raise ValueError(f"{card['name']} has no test split on its card: pass real images (--data, or source=).")
+
+
+def check_may_write(folder, source=None):
+    """Refuse to write numbers onto a card that others pinned, or that cannot be written; before the work."""
+    if source is not None:
+        raise ValueError(
+            f"Numbers against {source} are not those of the card's test split: leave out --data or --write."
+        )
+    place = folder.resolve().parent
+    if place in (mirror.cache().resolve(), (zoo.HERE / "_zoo").resolve()):
+        raise PermissionError(
+            f"The card of {folder} is published and pinned by its SHA-256: with other numbers it would be refused."
+            " Measure without --write, or in a checkout."
+        )
+    for needed in (folder, place) if (place / cards.INDEX).is_file() else (folder,):
+        if not os.access(needed, os.W_OK):
+            raise PermissionError(f"Cannot write the numbers: {needed} is read-only. Measure without --write.")
+
+
+def protocol(card, extractor, seeds, source, test, train):
+    """What all metrics of one measurement share: without it a number means nothing."""
+    n = len(test.images)
+    return {
+        "n": n,
+        "seeds": list(seeds),
+        "real_images": source or card["data"]["test"],
+        "data_fingerprint": test.fingerprint[:16],
+        "anchor": f"first {n} of {card['data']['train']}",
+        "anchor_fingerprint": train.fingerprint[:16],
+        "extractor": card["extractor"],
+        "extractor_sha256": fingerprint(extractor)[:16],
+        "resize": "none",
+        "dtype": "float64",
+    }
+
+
+def recorded(metric, values, real, shared):
+    """A metric as it stands on a card: its value over the sampling seeds, what real data score, the whole protocol."""
+    own = settings(shared["n"]).get(metric, {})
+    return {"metric": metric, "value": mean(values), "spread": deviation(values), "real": real, **shared, **own}
+
+
+def settings(n):
+    """{metric: its own settings} for n images on each side; those of the papers where there are enough images."""
+    manifold, balls = {"k": 3}, {"k": 5}
+    return {
+        "kernel_distance": {"subsets": 100, "subset_size": min(1000, n), "subset_seed": 0},
+        "precision": manifold,
+        "recall": manifold,
+        "density": balls,
+        "coverage": balls,
+        "unclear": {"threshold": SURE},
+    }
+
+
 def put_on_card(folder, card, records):
-    """Write the records onto the card; in a zoo with an index the card is pinned anew. Told if it cannot be written."""
-    if not os.access(folder, os.W_OK):
-        warnings.warn(f"{folder} is read-only: the numbers were not written onto its card.", stacklevel=3)
-        return
+    """Write the records onto the card; in a zoo with an index the card is pinned anew."""
     cards.write(folder, card | {"metrics": records})
     if (folder.parent / cards.INDEX).is_file():
         cards.write_index(folder.parent)
@@ -90,9 +132,11 @@ def verify(name):
     _, card = zoo.find(name)
     records = [record for record in card.get("metrics", []) if record.get("spread") is not None]
     if not records:
-        raise ValueError(f"The card of {card['name']} has no number with a spread: `kerasgan evaluate {name}` first.")
+        raise ValueError(
+            f"The card of {card['name']} has no number with a spread: `kerasgan evaluate {name} --write` first."
+        )
     seeds = [seed + max(records[0]["seeds"]) for seed in records[0]["seeds"]]
-    again = {record["metric"]: record for record in evaluate(name, n=records[0]["n"], seeds=seeds, write=False)}
+    again = {record["metric"]: record for record in evaluate(name, n=records[0]["n"], seeds=seeds)}
     found = []
     for record in records:
         now = again[record["metric"]]
@@ -122,12 +166,14 @@ class Judged:
 
 def compare(real, fake):
     """{metric: value} of judged images, real first."""
-    density, coverage = density_coverage(real.features, fake.features)
-    precision, recall = precision_and_recall(real.features, fake.features)
-    subset = min(1000, len(real.features))
+    own = settings(min(len(real.features), len(fake.features)))
+    subsets, size, seed = own["kernel_distance"].values()
+    pair = (real.features, fake.features)
+    precision, recall = precision_and_recall(*pair, **own["precision"])
+    density, coverage = density_coverage(*pair, **own["density"])
     return {
-        "frechet_distance": frechet_distance(real.features, fake.features),
-        "kernel_distance": kernel_distance(real.features, fake.features, subset_size=subset),
+        "frechet_distance": frechet_distance(*pair),
+        "kernel_distance": kernel_distance(*pair, subsets, size, seed),
         "precision": precision,
         "recall": recall,
         "density": density,

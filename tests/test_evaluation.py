@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import keras
 import numpy as np
 import pytest
 from command import parsed, run
@@ -86,7 +85,7 @@ def measured(made):
     """The records of `noise`, now on its card too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERASGAN_ZOO", str(made[1]))
-        return evaluation.evaluate("noise", n=140, seeds=(4, 5))
+        return evaluation.evaluate("noise", n=140, seeds=(4, 5), write=True)
 
 
 def test_the_numbers_are_the_metrics_of_real_against_drawn_images(own_zoo, measured):
@@ -111,15 +110,29 @@ def test_the_numbers_are_the_metrics_of_real_against_drawn_images(own_zoo, measu
 def test_a_number_never_travels_without_its_protocol(own_zoo, measured):
     place, _ = own_zoo
     test = data.read(place / "test.npz", batch_size=1)
-    judge = metrics.fingerprint(evaluation.Judged(zoo.load("judge"), test.images[:2]).extractor)
+    ruler = evaluation.Judged(zoo.load("judge"), test.images[:2]).extractor
+    judge = metrics.fingerprint(ruler)
     shown = data.Dataset(test.images[:140], test.labels[:140], batch_size=1)
+    train = data.read(place / "train.npz", batch_size=1)
+    anchor = data.Dataset(train.images[:140], train.labels[:140], batch_size=1)
+    shared = {
+        "n": 140, "seeds": [4, 5], "real_images": (place / "test.npz").as_posix(),
+        "data_fingerprint": shown.fingerprint[:16], "anchor": f"first 140 of {(place / 'train.npz').as_posix()}",
+        "anchor_fingerprint": anchor.fingerprint[:16], "extractor": "judge", "extractor_sha256": judge[:16],
+        "resize": "none", "dtype": "float64",
+    }  # fmt: skip
+    own = {"kernel_distance": {"subsets": 100, "subset_size": 140, "subset_seed": 0}, "unclear": {"threshold": 0.9},
+           "precision": {"k": 3}, "recall": {"k": 3}, "density": {"k": 5}, "coverage": {"k": 5}}  # fmt: skip
     for record in measured:
-        assert {key: record[key] for key in list(record)[4:]} == {
-            "n": 140, "seeds": [4, 5], "real_images": (place / "test.npz").as_posix(),
-            "anchor": f"first 140 of {(place / 'train.npz').as_posix()}", "extractor": "judge",
-            "extractor_sha256": judge[:16], "data_fingerprint": shown.fingerprint[:16], "resize": "none",
-            "dtype": "float64",
-        }  # fmt: skip
+        assert {key: record[key] for key in list(record)[4:]} == shared | own.get(record["metric"], {})
+    assert evaluation.protocol(zoo.info("noise"), ruler, (4, 5), None, shown, anchor) == shared
+
+
+def test_numbers_of_other_settings_are_not_compared(own_zoo, measured):
+    density = next(record for record in measured if record["metric"] == "density")
+    for change in ({"k": 3}, {"anchor_fingerprint": "another"}):
+        with pytest.raises(ValueError, match=f"their protocols differ in {next(iter(change))}"):
+            cards.check_comparable(density, density | change)
 
 
 def test_the_numbers_go_onto_the_card(own_zoo, measured):
@@ -133,7 +146,7 @@ def test_numbers_that_are_not_written(own_zoo, measured):
     other = evaluation.evaluate("noise", n=130, seeds=(4,), source=str(own_zoo[0] / "train.npz"))
     assert other[0]["real_images"].endswith("train.npz") and other[0]["n"] == 130 and other[0]["spread"] is None
     assert other[0]["real"] == pytest.approx(0, abs=1e-3), "the training images against themselves"
-    again = evaluation.evaluate(own_zoo[1] / "noise", n=140, seeds=(4, 5), write=False)
+    again = evaluation.evaluate(own_zoo[1] / "noise", n=140, seeds=(4, 5))
     for record, first in zip(again, measured, strict=True):
         near = {key: pytest.approx(first[key], rel=1e-4, abs=1e-4) for key in ("value", "spread", "real")}
         assert record == first | near
@@ -148,6 +161,35 @@ def test_put_on_card_pins_anew_where_there_is_an_index(own_zoo, measured, tmp_pa
     cards.write_index(tmp_path)
     evaluation.put_on_card(folder, card, measured)
     assert cards.read(folder, json.loads((tmp_path / "index.json").read_text())["noise"])["metrics"] == measured
+
+
+def test_a_published_card_is_not_written(own_zoo, measured, tmp_path, monkeypatch):
+    """In the cache of a mirror, or in an installed package: with another card the entry would be refused."""
+    monkeypatch.setenv("KERASGAN_HOME", str(tmp_path))
+    monkeypatch.setattr(zoo, "HERE", tmp_path)
+    monkeypatch.setattr(evaluation, "Judged", lambda *_: pytest.fail("measured before it was refused"))
+    for folder in (tmp_path / "noise", tmp_path / "_zoo" / "noise"):
+        shutil.copytree(own_zoo[1] / "noise", folder)
+        cards.write_index(folder.parent)
+        before = (folder / "card.json").read_bytes()
+        with pytest.raises(PermissionError, match="is published and pinned .* Measure without --write, or in a checko"):
+            evaluation.evaluate(folder, n=140, write=True)
+        assert (folder / "card.json").read_bytes() == before
+
+
+def test_check_may_write(own_zoo, tmp_path, monkeypatch):
+    folder = shutil.copytree(own_zoo[1] / "noise", tmp_path / "noise")
+    with pytest.raises(ValueError, match="Numbers against mine are not those of the card's test split: leave out"):
+        evaluation.evaluate(folder, source="mine", write=True)
+    evaluation.check_may_write(folder)
+    monkeypatch.setattr(evaluation.os, "access", lambda path, _: path != tmp_path)  # root may write everywhere
+    evaluation.check_may_write(folder)
+    cards.write_index(tmp_path)
+    with pytest.raises(PermissionError, match="Cannot write the numbers: .* is read-only. Measure without --write"):
+        evaluation.check_may_write(folder)
+    monkeypatch.setattr(evaluation.os, "access", lambda path, _: path != folder)
+    with pytest.raises(PermissionError, match="noise is read-only"):
+        evaluation.check_may_write(folder)
 
 
 def test_verify_measures_again_with_other_seeds(own_zoo, measured):
@@ -184,7 +226,7 @@ def test_verify_says_by_how_much_it_missed(own_zoo, measured):
         with pytest.raises(ValueError, match="their protocols differ in extractor_sha256 .'another'"):
             evaluation.verify("noise")
         change_card(folder, metrics=[])
-        with pytest.raises(ValueError, match="has no number with a spread: `kerasgan evaluate noise` first"):
+        with pytest.raises(ValueError, match="has no number with a spread: `kerasgan evaluate noise --write` first"):
             evaluation.verify("noise")
     finally:
         (folder / "card.json").write_bytes(before)
@@ -210,66 +252,3 @@ def test_what_evaluate_refuses(own_zoo, measured):
         (folder / "card.json").write_bytes(before)
     with pytest.raises(ValueError, match="judge names no extractor"):
         evaluation.evaluate("judge")
-
-
-# --- the parts --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def plain():
-    """A classifier whose features are an image's two pixels, in [-1, 1], and whose logits are four times those."""
-    inputs = keras.Input((2, 1, 1))
-    features = keras.layers.Flatten(name="features")(inputs)
-    return keras.Model(inputs, keras.layers.Rescaling(4.0)(features))
-
-
-def pixels(*pairs):
-    return np.array(pairs, "uint8").reshape(-1, 2, 1, 1)
-
-
-def test_judged(plain):
-    """Logits 4, -4: sure, e^8 to 1. Logits 4, 3.1: unclear, 71 to 29 in a hundred."""
-    judged = evaluation.Judged(plain, pixels((255, 0), (0, 255), (255, 0), (255, 226)))
-    assert judged.unclear == 0.25 and judged.shares.tolist() == [0.75, 0.25]
-    np.testing.assert_allclose(judged.features[:, 1], [-1, 1, -1, 226 / 127.5 - 1], atol=1e-6)
-    assert judged.extractor.output_shape == (None, 2)
-
-
-def test_a_class_that_is_never_drawn_counts(plain):
-    assert evaluation.Judged(plain, pixels((255, 0), (255, 10))).shares.tolist() == [1, 0]
-
-
-def test_compare_puts_real_first(plain):
-    rng = np.random.default_rng(0)
-    real = evaluation.Judged(plain, rng.integers(0, 256, (40, 2, 1, 1)).astype("uint8"))
-    fake = evaluation.Judged(plain, pixels(*((255, i) for i in range(40))))
-    found = evaluation.compare(real, fake)
-    density, coverage = metrics.density_coverage(real.features, fake.features)
-    precision, recall = metrics.precision_recall(real.features, fake.features)
-    assert found == {
-        "frechet_distance": pytest.approx(metrics.frechet_distance(real.features, fake.features)),
-        "kernel_distance": pytest.approx(metrics.kernel_distance(real.features, fake.features, subset_size=40)),
-        "precision": precision, "recall": recall, "density": density, "coverage": coverage,
-        "unclear": fake.unclear, "smallest_class": 0, "largest_class": 1,
-    }  # fmt: skip
-    assert coverage < evaluation.compare(real, real)["coverage"] == 1
-    assert json.loads(json.dumps(found)) == found, "plain numbers, for the card"
-
-
-def test_first(tmp_path):
-    images = np.arange(5, dtype="uint8")[:, None, None, None] * np.ones((5, 4, 4, 1), "uint8")
-    np.savez(tmp_path / "x.npz", images=images, labels=np.arange(5))
-    some = evaluation.first(str(tmp_path / "x.npz"), 3, (4, 4, 1))
-    assert some.images[:, 0, 0, 0].tolist() == [0, 1, 2] == some.labels.tolist()
-    np.savez(tmp_path / "y.npz", images=images)
-    assert evaluation.first(tmp_path / "y.npz", 5, (4, 4, 1)).labels is None
-    with pytest.raises(ValueError, match="y.npz has 5 images, fewer than n=6: pass a smaller n"):
-        evaluation.first(tmp_path / "y.npz", 6, (4, 4, 1))
-    with pytest.raises(ValueError, match=r"takes images of shape \(8, 8, 1\)"):
-        evaluation.first(tmp_path / "y.npz", 3, (8, 8, 1))
-
-
-def test_mean_and_deviation():
-    assert evaluation.mean([1, 2, 6]) == 3 and evaluation.deviation([1, 2, 6]) == pytest.approx(7**0.5)
-    assert evaluation.mean([4]) == 4 and evaluation.deviation([4]) is None
-    assert type(evaluation.mean([np.float64(1)])) is type(evaluation.deviation([1, 2])) is float
