@@ -20,10 +20,11 @@ class Checkpoints:
 
     Args:
         folder: where; made if it does not exist. keep: how many of the newest are kept.
+        about: what the training is, {section: {key: plain value}}; only one that says the same goes on from here.
     """
 
-    def __init__(self, folder, keep=2):
-        self.folder, self.keep = pathlib.Path(folder), keep
+    def __init__(self, folder, keep=2, about=None):
+        self.folder, self.keep, self.about = pathlib.Path(folder), keep, plain(about)
 
     def steps(self):
         """The steps of the checkpoints that exist, oldest first."""
@@ -34,13 +35,21 @@ class Checkpoints:
         return tuple(self.folder / f"step-{step:08d}{suffix}" for suffix in (".weights.h5", ".json"))
 
     def save(self, model):
-        """Save the compiled model at its present step; returns the step."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Save the compiled model at its present step; returns the step.
+
+        Raises:
+            FloatingPointError: a weight is not finite; what was saved before stays.
+        """
         step = int(model.step.numpy())
+        if not model.is_finite():
+            raise FloatingPointError(
+                f"The weights are no longer finite at step {step}, and were not saved. Try a lower learning rate."
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
         weights, description = self.paths(step)
         write_atomically(weights, model.save_weights)
-        content = {"step": step, "model": described(model), "sha256": sha256(weights), "keras": keras.__version__}
-        write_json(description, content)
+        content = {"step": step, "model": described(model), "about": self.about}
+        write_json(description, content | {"sha256": sha256(weights), "keras": keras.__version__})
         for old in self.steps()[: -self.keep]:
             for path in reversed(self.paths(old)):  # first the description: half a checkpoint is none
                 path.unlink(missing_ok=True)
@@ -50,7 +59,8 @@ class Checkpoints:
         """Bring the compiled model to its newest whole checkpoint; returns the step, or None if there is none at all.
 
         Raises:
-            ValueError: the checkpoint is of another model. OSError: there are checkpoints, and all are damaged.
+            ValueError: the checkpoint is of another model, or of another training.
+            OSError: there are checkpoints, and all are damaged.
         """
         damaged = []
         for step in reversed(self.steps()):
@@ -67,6 +77,7 @@ class Checkpoints:
                 raise ValueError(
                     f"{weights} is a checkpoint of another model: {content['model']}, not {described(model)}."
                 )
+            self.check_about(description, content.get("about"))
             if damaged:
                 warnings.warn(f"Damaged, passed over: {', '.join(damaged)}. Going on from step {step}.", stacklevel=2)
             model.load_weights(weights)
@@ -77,11 +88,33 @@ class Checkpoints:
             )
         return None
 
+    def check_about(self, path, about):
+        """Refuse the checkpoint of another training; one that does not say what it is of agrees with all."""
+        if about is None or self.about is None:
+            return
+        before, now = flat(about), flat(self.about)
+        if differ := [key for key in sorted(before | now) if before.get(key) != now.get(key)]:
+            words = "; ".join(f"{key} was {before.get(key)!r}, now {now.get(key)!r}" for key in differ)
+            raise ValueError(
+                f"{path} is of another training: {words}. Go on with the same recipe, pictures, --data and --epochs,"
+                " or start anew with another --output."
+            )
+
+
+def plain(value):
+    """A value as JSON gives it back."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def flat(about):
+    """{"[section] key": value} of sections."""
+    return {f"[{section}] {key}": value for section, content in about.items() for key, value in content.items()}
+
 
 def described(model):
     """What a checkpoint must agree on with the model it is loaded into."""
     config = {k: v for k, v in model.get_config().items() if k not in ("name", "trainable", "dtype")}
-    return json.loads(json.dumps({"class": type(model).__name__, "config": config}, default=str))
+    return plain({"class": type(model).__name__, "config": config})
 
 
 class SaveCheckpoints(keras.callbacks.Callback):
@@ -99,6 +132,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Listen for signals, where Python allows it: in the main thread."""
+        self.periods = self.whole_periods()
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self.handlers[number] = signal.signal(number, self.interrupt)
@@ -113,9 +147,14 @@ class SaveCheckpoints(keras.callbacks.Callback):
         while self.handlers:
             signal.signal(*self.handlers.popitem())
 
+    def whole_periods(self):
+        """How often `every` steps have passed; a call of several steps (steps_per_execution) may pass by the last."""
+        return int(self.model.step.numpy()) // self.every
+
     def on_train_batch_end(self, batch, logs=None):
         """Save when it is time."""
-        if self.interrupted or int(self.model.step.numpy()) % self.every == 0:
+        earlier, self.periods = self.periods, self.whole_periods()
+        if self.interrupted or self.periods > earlier:
             self.checkpoints.save(self.model)
 
     def on_epoch_end(self, epoch, logs=None):

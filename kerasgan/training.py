@@ -39,51 +39,70 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
     Args:
         name: of a recipe in the zoo, or the path of a `.toml` file.
         output: the folder of the run, `runs/<name>` by default: checkpoints, a sample grid per epoch, history, `entry`.
-        resume: go on from the newest checkpoint of that folder.
+        resume: go on from the newest checkpoint of that folder, with the same recipe, source and epochs.
         source: other training data than the recipe's, as `kerasgan.data.read` takes them.
         epochs: instead of the recipe's.
         callbacks: Keras callbacks to add.
 
     Raises:
         FileExistsError: the folder has a run, without `resume`. FileNotFoundError: there is none to resume.
-        ValueError, TypeError: a recipe, images or options that make no sense. Interrupted: Ctrl-C or SIGTERM; saved.
+        ValueError, TypeError: a recipe, images or options that make no sense, or that are not those of the resumed run.
+        FloatingPointError: a loss became NaN; the last good weights are saved. Interrupted: Ctrl-C or SIGTERM; saved.
     """
     path = find_recipe(name)
-    recipe = of_source(recipes.read(path), source)
     if epochs is not None and epochs < 1:
         raise ValueError(f"epochs is at least 1; saw {epochs}.")
+    recipe = of_source(recipes.read(path), source)
+    if epochs is not None:
+        recipe["training"] = recipe["training"] | {"epochs": epochs}
     run = run_folder(path, output)
-    checkpoints = Checkpoints(run / "checkpoints")
-    check_run(run, checkpoints, resume)
-    if recipe["card"].get("kind") == "extractor":
-        if resume:
-            raise ValueError("An extractor trains in minutes and keeps no checkpoints: start again without --resume.")
-        return extractors.train(path, recipe, run, source=source, epochs=epochs)
-    settings = recipe["training"] | ({"epochs": epochs} if epochs else {})
-    keras.utils.set_random_seed(settings.get("seed", 0))  # the initial weights
-    with networks.policy(settings.get("dtype_policy", "float32")):
-        model = recipes.build(recipe["model"])
-    recipes.compile_model(model, recipe["fine_tuning"], steps=1)  # a mistake there is found now, not by `load`
-    dataset = data.read(
-        recipe["data"]["train"], batch_size=settings["batch_size"], seed=settings.get("seed", 0),
-        image_shape=model.image_shape,
-    )  # fmt: skip
-    steps = settings["epochs"] * len(dataset)
-    recipes.compile_model(model, recipe["compile"], steps)
+    extractor = recipe["card"].get("kind") == "extractor"
+    if extractor and resume:
+        raise ValueError("An extractor trains in minutes and keeps no checkpoints: start again without --resume.")
+    check_run(run, resume)
+    if extractor:
+        return extractors.train(path, recipe, run, callbacks=callbacks, verbose=verbose)
+    model, dataset = prepared(recipe)
     run.mkdir(parents=True, exist_ok=True)
+    checkpoints = Checkpoints(run / "checkpoints", about=about(recipe, dataset))
     start = checkpoints.restore(model) if resume else 0
-    if start is None:
-        raise FileNotFoundError(f"There is no checkpoint in {checkpoints.folder} to resume from.")
-    saver = SaveCheckpoints(checkpoints, settings.get("checkpoint_steps", 200))
+    saver = SaveCheckpoints(checkpoints, recipe["training"].get("checkpoint_steps", 200))
     history = History(run / "history.json", since=start)
-    callbacks = [saver, history, SampleGrid(run / "samples"), *callbacks]
+    own = [history, saver, SampleGrid(run / "samples")]  # history first: no checkpoint may be ahead of it
     try:
-        play(model, dataset, settings["epochs"], start, callbacks, verbose)
+        play(model, dataset, recipe["training"]["epochs"], start, [*own, *callbacks], verbose)
+    except FloatingPointError:
+        if model.is_finite():  # StopOnNaN has put the last good weights back
+            checkpoints.save(model)
+        raise
     finally:
         saver.restore_handlers()  # Keras tells no callback of an error
     if saver.interrupted:
+        steps = recipe["training"]["epochs"] * len(dataset)
         raise Interrupted(f"Stopped at step {int(model.step)} of {steps}, saved in {run}. Go on with --resume.")
     return entries.of_game(run / "entry", path, recipe, model, dataset, history.epochs)
+
+
+def prepared(recipe):
+    """The compiled model and the dataset of a game's recipe: every mistake in it is found here, before the work."""
+    settings = recipe["training"]
+    seed = settings.get("seed", 0)
+    keras.utils.set_random_seed(seed)  # the initial weights
+    with networks.policy(settings.get("dtype_policy", "float32")):
+        model = recipes.build(recipe["model"])
+    recipes.compile_model(model, recipe["fine_tuning"])  # as `load` will
+    dataset = data.read(
+        recipe["data"]["train"], batch_size=settings["batch_size"], seed=seed, image_shape=model.image_shape
+    )
+    recipes.compile_model(model, recipe["compile"], settings["epochs"] * len(dataset))
+    return model, dataset
+
+
+def about(recipe, dataset):
+    """What a training must agree on with the checkpoint that it goes on from: rules, settings and pictures."""
+    settings = {key: value for key, value in recipe["training"].items() if key != "checkpoint_steps"}
+    pictures = {"train": recipe["data"]["train"], "fingerprint": dataset.fingerprint[:16]}
+    return {"compile": recipe["compile"], "training": settings, "data": pictures}
 
 
 def run_folder(path, output=None):
@@ -101,16 +120,15 @@ def of_source(recipe, source):
     return recipe | {"card": card, "data": {"train": str(source), **splits}}
 
 
-def check_run(run, checkpoints, resume):
+def check_run(run, resume):
     """Refuse to write over a run, and find out before the work whether the folder can be written."""
-    if checkpoints.steps() and not resume:
-        raise FileExistsError(
-            f"{run} has a run at step {checkpoints.steps()[-1]}: go on with --resume, or choose another --output."
-        )
+    steps = Checkpoints(run / "checkpoints").steps()
+    if resume and not steps:
+        raise FileNotFoundError(f"There is no checkpoint in {run} to resume from: start without --resume.")
+    if steps and not resume:
+        raise FileExistsError(f"{run} has a run at step {steps[-1]}: go on with --resume, or choose another --output.")
     if (run / "entry").exists() and not resume:
         raise FileExistsError(f"{run} has a finished entry: choose another --output.")
-    if resume and not checkpoints.folder.is_dir():
-        raise FileNotFoundError(f"There is no run in {run} to resume: start one without --resume.")
     there = next(folder for folder in (run, *run.absolute().parents) if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise PermissionError(f"Cannot write in {run}: {there} is not a writable folder. Choose another --output.")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kerasgan import DCGAN
-from kerasgan.checkpoints import Checkpoints, SaveCheckpoints, described
+from kerasgan.checkpoints import Checkpoints, SaveCheckpoints, described, flat, plain
 
 
 def tiny(**options):
@@ -133,6 +133,39 @@ def test_another_model(checkpoints):
     assert differ(values(model), before) == []
 
 
+def test_another_training(trained, tmp_path):
+    """What differs is named; who says nothing, an older checkpoint too, agrees."""
+    about = {"training": {"epochs": 3, "seed": 1}, "data": {"train": "x"}}
+    Checkpoints(tmp_path, about=about).save(trained)
+    for same in (about, None):
+        assert Checkpoints(tmp_path, about=same).restore(tiny()) == 6
+    other = {"training": {"epochs": 5, "batch_size": 2, "seed": 1}, "data": {"train": "x"}}
+    model = tiny()
+    before = values(model)
+    differing = r"\[training\] batch_size was None, now 2; \[training\] epochs was 3, now 5"
+    with pytest.raises(ValueError, match=f"06.json is of another training: {differing}. Go on with the same recipe, "):
+        Checkpoints(tmp_path, about=other).restore(model)
+    assert differ(values(model), before) == []
+    Checkpoints(tmp_path).save(trained)
+    assert Checkpoints(tmp_path, about=about).restore(model) == 6
+
+
+def test_plain_and_flat():
+    assert plain({"a": (1, 2), "b": None}) == {"a": [1, 2], "b": None}
+    assert flat({"a": {"x": 1}, "b": {"x": 2, "y": [3]}}) == {"[a] x": 1, "[b] x": 2, "[b] y": [3]}
+
+
+def test_weights_that_are_not_finite_are_not_saved(checkpoints, trained):
+    model = tiny()
+    checkpoints.restore(model)
+    moment = model.discriminator_optimizer.variables[2]
+    moment.assign(moment * np.nan)
+    model.step.assign(9)
+    with pytest.raises(FloatingPointError, match="no longer finite at step 9, and were not saved. Try a lower learnin"):
+        checkpoints.save(model)
+    assert checkpoints.steps() == [4, 6] and checkpoints.restore(tiny()) == 6
+
+
 def test_a_half_written_one_is_none(checkpoints):
     """The description comes last when one is written, and goes first when one is removed."""
     weights, description = checkpoints.paths(6)
@@ -172,6 +205,15 @@ def test_every_so_many_steps_and_at_the_end_of_an_epoch(tmp_path):
     assert saver.checkpoints.steps() == [4, 6, 8, 12] and saver.interrupted is None
 
 
+def test_every_so_many_steps_where_a_call_takes_several(tmp_path):
+    """Calls of 3 steps that pass by the multiples of 4: saved after 6 for the 4th, after 9 for the 8th."""
+    model = tiny()
+    model.compile(steps_per_execution=3)
+    saver = SaveCheckpoints(Checkpoints(tmp_path, keep=100), every=4)
+    model.fit(pictures(36), batch_size=3, verbose=0, callbacks=[saver])
+    assert saver.checkpoints.steps() == [6, 9, 12] and saver.whole_periods() == 3
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_ends_the_training(tmp_path, number):
     before = signal.getsignal(number)
@@ -193,6 +235,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path):
 def test_the_signals_are_given_back(tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     saver = SaveCheckpoints(Checkpoints(tmp_path))
+    saver.set_model(tiny())
     saver.on_train_begin()
     assert signal.getsignal(signal.SIGTERM) == saver.interrupt != before[1]
     saver.restore_handlers()

@@ -3,11 +3,8 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from types import SimpleNamespace
 
-import h5py
 import keras
 import numpy as np
 import pytest
@@ -69,14 +66,6 @@ class Say(keras.callbacks.Callback):
             os.kill(os.getpid(), self.number)
 
 
-def arrays(path):
-    """{place: array} of a weights file."""
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(lambda place, item: found.update({place: item[()]} if isinstance(item, h5py.Dataset) else {}))
-    return found
-
-
 # --- whole ------------------------------------------------------------------------------------------------------------
 
 
@@ -117,61 +106,6 @@ def test_of_source_keeps_what_selects():
 
 # --- stopped ----------------------------------------------------------------------------------------------------------
 
-# A process of its own: op determinism cannot be switched off again, and SIGKILL leaves no process to go on in. Dropout,
-# which a recipe cannot ask for, comes in through a variant.
-CHILD = """
-import os, pathlib, signal, sys
-import keras, tensorflow
-tensorflow.config.experimental.enable_op_determinism()
-from kerasgan import DCGAN, models, training
-
-class Dropping(DCGAN):
-    def __init__(self, image_shape, **options):
-        def judge():
-            x = pictures = keras.Input(image_shape)
-            for layer in (keras.layers.Dropout(0.3), keras.layers.Flatten(), keras.layers.Dense(8, "tanh"),
-                          keras.layers.Dropout(0.3), keras.layers.Dense(1)):
-                x = layer(x)
-            return keras.Model(pictures, x)
-        super().__init__(image_shape, discriminator=judge, **options)
-
-class Die(keras.callbacks.Callback):
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.step) == 7:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-models.VARIANTS["Dropping"] = Dropping
-recipe, folder = map(pathlib.Path, sys.argv[2:])
-if sys.argv[1] == "die":
-    training.train(recipe, folder / "killed", callbacks=[Die()], verbose=0)
-else:
-    training.train(recipe, folder / "killed", resume=True, verbose=0)
-    training.train(recipe, folder / "whole", verbose=0)
-"""
-
-
-def test_killed_in_mid_epoch_it_goes_on_to_the_same_bits(recipe, tmp_path):
-    text = recipe.read_text().replace('"DCGAN"', '"Dropping"').replace("run_eagerly = true\n", "")
-    (tmp_path / "dropping.toml").write_text(text)
-    command = [sys.executable, "-c", CHILD]
-    arguments = [str(tmp_path / "dropping.toml"), str(tmp_path)]
-    dead = subprocess.run([*command, "die", *arguments], capture_output=True, text=True)
-    assert dead.returncode == -signal.SIGKILL, dead.stderr
-    left = Checkpoints(tmp_path / "killed" / "checkpoints")
-    assert left.steps() == [4, 6] and not (tmp_path / "killed" / "entry").exists()
-    again = subprocess.run([*command, "resume", *arguments], capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
-    files = ["entry/generator.weights.h5", "entry/discriminator.weights.h5", "checkpoints/step-00000012.weights.h5"]
-    for file in files:
-        killed, whole = (arrays(tmp_path / run / file) for run in ("killed", "whole"))
-        assert killed.keys() == whole.keys() and len(whole) > 3
-        differing = [place for place in whole if not np.array_equal(killed[place], whole[place])]
-        assert not differing, f"{file}: {differing} of {len(whole)} differ"
-    first = arrays(left.paths(12)[0].with_name("step-00000009.weights.h5"))
-    assert any(not np.array_equal(first[place], whole[place]) for place in whole), "nothing was learnt in between"
-    for file in ("entry/golden.npz", "entry/samples.png"):
-        assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
-
 
 def test_told_to_stop_it_saves_and_goes_on(recipe, tmp_path):
     """In the middle of an epoch, at its end, and after the last step, when only the entry is left to make."""
@@ -189,13 +123,50 @@ def test_told_to_stop_it_saves_and_goes_on(recipe, tmp_path):
     assert [(epoch["epoch"], epoch["step"]) for epoch in card["history"]] == [(1, 4), (2, 8), (3, 12)]
 
 
-def test_a_loss_that_is_nan_leaves_the_signals_as_they_were(recipe, tmp_path):
+def test_a_loss_that_is_nan_leaves_the_last_good_weights(recipe, tmp_path):
+    """On disk too, where the process that ends leaves nothing else; and the signals as they were."""
     path = recipe.with_name("nan.toml")
     path.write_text(recipe.read_text().replace("first = 0.01,", "first = 1e30,"))
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(FloatingPointError, match="_loss became (nan|inf) at step .* Try a lower learning rate"):
+    sentence = "_loss became (nan|inf) at step .*; the weights are those of step 0, .* Try a lower learning rate"
+    with pytest.raises(FloatingPointError, match=sentence):
         training.train(path, tmp_path / "run", verbose=0)
     assert signal.getsignal(signal.SIGTERM) is before
+    checkpoints, (model, _) = Checkpoints(tmp_path / "run" / "checkpoints"), training.prepared(recipes.read(path))
+    assert checkpoints.restore(model) == 0 and model.is_finite()
+
+
+def test_a_checkpoint_of_weights_that_are_not_finite_is_never_left(recipe, tmp_path):
+    """The loss of a step is from before it, so weights break one step earlier than a loss tells."""
+
+    class Break(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.step) == 5:
+                weight = self.model.generator.weights[0]
+                weight.assign(weight * np.nan)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    run = tmp_path / "run"
+    with pytest.raises(FloatingPointError):
+        training.train(recipe, run, callbacks=[Break()], verbose=0)
+    checkpoints, (model, _) = Checkpoints(run / "checkpoints"), training.prepared(recipes.read(recipe))
+    assert checkpoints.restore(model) <= 4 and model.is_finite() and not (run / "entry").exists()
+
+
+def test_the_history_is_never_behind_a_checkpoint(recipe, tmp_path, monkeypatch):
+    """Killed between the two, an epoch would be missing on the card."""
+    told, save = [], Checkpoints.save
+
+    def watched(checkpoints, model):
+        epochs = json.loads((tmp_path / "run" / "history.json").read_text()) if int(model.step) >= 4 else []
+        told.append((int(model.step), len(epochs)))
+        return save(checkpoints, model)
+
+    monkeypatch.setattr(Checkpoints, "save", watched)
+    text = recipe.read_text().replace("checkpoint_steps = 3", "checkpoint_steps = 100")
+    recipe.with_name("rare.toml").write_text(text)
+    training.train(recipe.with_name("rare.toml"), tmp_path / "run", verbose=0)
+    assert told == [(4, 1), (8, 2), (12, 3)]
 
 
 def test_play_finishes_a_half_done_epoch_first():
@@ -252,15 +223,18 @@ def test_run_folder(recipe, tmp_path):
 
 def test_check_run(tmp_path):
     def check(resume, run=tmp_path / "run"):
-        training.check_run(run, Checkpoints(run / "checkpoints"), resume)
+        training.check_run(run, resume)
 
     check(resume=False)
     assert not (tmp_path / "run").exists(), "asking made the folder"
-    with pytest.raises(FileNotFoundError, match="There is no run in .*run to resume: start one without --resume"):
+    sentence = "There is no checkpoint in .*run to resume from: start without --resume"
+    with pytest.raises(FileNotFoundError, match=sentence):
         check(resume=True)
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
-    check(resume=True)
+    with pytest.raises(FileNotFoundError, match=sentence):
+        check(resume=True)
     (tmp_path / "run" / "checkpoints" / "step-00000040.json").write_text("{}")
+    check(resume=True)
     with pytest.raises(FileExistsError, match="run has a run at step 40: go on with --resume, or choose another"):
         check(resume=False)
     (tmp_path / "done" / "entry").mkdir(parents=True)
@@ -276,7 +250,7 @@ def test_check_run(tmp_path):
     ("options", "change", "error", "sentence"),
     [
         ({"epochs": 0}, (), ValueError, "epochs is at least 1; saw 0"),
-        ({"resume": True}, (), FileNotFoundError, "no run in .* to resume"),
+        ({"resume": True}, (), FileNotFoundError, "no checkpoint in .* to resume"),
         ({"source": "none.npz"}, (), FileNotFoundError, "There is no file none.npz"),
         ({}, ("batch_size = 4", "batch_size = 40"), ValueError, "A batch of 40 from 18 images"),
         ({}, ("[16, 16, 1]", "[32, 32, 1]"), ValueError, r"takes images of shape \(32, 32, 1\); saw \(16, 16, 1\)"),
@@ -290,9 +264,3 @@ def test_refused_before_anything_is_written(recipe, tmp_path, options, change, e
     with pytest.raises(error, match=sentence):
         training.train(path, tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
-
-
-def test_a_run_without_a_checkpoint(recipe, tmp_path):
-    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
-    with pytest.raises(FileNotFoundError, match="There is no checkpoint in .* to resume from"):
-        training.train(recipe, tmp_path / "run", resume=True)
