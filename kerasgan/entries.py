@@ -29,45 +29,53 @@ def of_game(folder, path, recipe, model, dataset, history):
     """
     latents = model.latents_of(GOLDEN_SEED, range(GOLDEN))
     golden = {"latents": latents, "images": model.sample(latents)}
-    facts = {
+    card = describe(path, recipe, dataset) | {
         "compile": recipe["fine_tuning"] or recipe["compile"],
         "latents": {"shape": list(model.latent_shape), "distribution": model.latent_distribution},
         "images": {"shape": list(model.image_shape), "value_range": [-1, 1]},
         "training": run_of(recipe, dataset, history, int(model.step)),
+        "history": history,
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    images.write(folder / "samples.png", plotting.grid(model.generate(64, seed=0)))
-    return write(folder, path, recipe, model, dataset, golden, history, facts, ["samples.png"])
+    return write(folder, path, card, model, golden, {"samples.png": plotting.grid(model.generate(64, seed=0))})
 
 
-def of_classifier(folder, path, recipe, classifier, dataset, history):
-    """The entry of an extractor; returns its folder. Args: as `of_game`."""
+def of_classifier(folder, path, recipe, classifier, dataset, history, metrics=()):
+    """The entry of an extractor; returns its folder. Args: as `of_game`; metrics: the records for its card."""
     shown = dataset.images[:GOLDEN]
     golden = {"images": shown, "logits": classifier.predict_on_batch(images.to_float(shown))}
-    facts = {
+    card = describe(path, recipe, dataset) | {
+        "metrics": list(metrics),
         "images": {"shape": list(dataset.image_shape), "value_range": [-1, 1]},
         "class_names": list(recipe["card"].get("class_names") or dataset.class_names or []),
         "training": run_of(recipe, dataset, history, len(history) * len(dataset)),
+        "history": history,
     }
+    return write(folder, path, card, classifier, golden)
+
+
+def write(folder, path, card, network, golden, pictures=None):
+    """Write all files, the card last: without a card there is no entry; returns the folder.
+
+    Args:
+        folder: made if it does not exist; an entry that is there ceases to be one first. path: of the recipe.
+        card: without what the files say. network: trained. golden: {name: array}. pictures: {file name: image}.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    return write(folder, path, recipe, classifier, dataset, golden, history, facts, [])
-
-
-def write(folder, path, recipe, network, dataset, golden, history, facts, files):
-    """Write all files, the card last: without a card there is no entry."""
+    (folder / cards.CARD).unlink(missing_ok=True)  # an old card beside new files would condemn them
     parts = zoo.weights_of(network)
     names = {part: f"{part}.weights.h5" for part in parts}
     for part, weights in parts.items():
         write_atomically(folder / names[part], weights.save_weights)
     write_atomically(folder / "golden.npz", lambda temporary: np.savez(temporary, **golden))
     write_atomically(folder / "recipe.toml", lambda temporary: temporary.write_bytes(path.read_bytes()))
+    pictures = pictures or {}
+    for name, picture in pictures.items():
+        images.write(folder / name, picture)
     manifests = {part: cards.manifest(folder / name) for part, name in names.items()}
-    card = describe(name_of(path), recipe, dataset, path) | facts
     card |= {
-        "files": cards.describe_files(folder, [*names.values(), "golden.npz", *files]),
-        "fingerprint": cards.fingerprint(recipe["model"], manifests),
+        "files": cards.describe_files(folder, [*names.values(), "golden.npz", *pictures]),
+        "fingerprint": cards.fingerprint(card["model"], manifests),
         "parameters": {part: weights.count_params() for part, weights in parts.items()},
-        "history": history,
     }
     cards.write(folder, card)
     return folder
@@ -88,12 +96,12 @@ def run_of(recipe, dataset, history, steps):
     }
 
 
-def describe(name, recipe, dataset, path):
+def describe(path, recipe, dataset):
     """The part of a card that needs no network: names, licences, data, versions."""
     about = recipe["card"]
     return {
         "format": 1,
-        "name": name,
+        "name": name_of(path),
         **{key: about.get(key) for key in ("kind", "title", "task", "paper", "summary", "commercial", "extractor")},
         "kind": about.get("kind", "generator"),
         "date": datetime.date.today().isoformat(),

@@ -1,32 +1,31 @@
 """Extractors: classifiers of real images whose features measure a GAN; they never see a generated one."""
 
-import pathlib
 import time
 
 import keras
 
-from kerasgan import cards, data, entries, recipes
+from kerasgan import data, entries, recipes
 from kerasgan.files import write_atomically
 from kerasgan.images import to_float
 
 
-def train(path, recipe, run, *, source=None, epochs=None):
+def train(path, recipe, run, *, callbacks=(), verbose="auto"):
     """Train an extractor by its recipe; returns the folder of its entry.
 
     The weights of the epoch that was best on the validation split are kept; the test split is read once, at the
-    end, for the card.
+    end, for the card. Nothing is saved in between to go on from: it takes minutes.
 
     Args:
-        path, recipe: of the recipe; [compile] has the optimizer, [augment] rotation (degrees) and shift (pixels).
-        run: the folder of the run. source, epochs: instead of the recipe's.
+        path, recipe: of the recipe; [compile] has the optimizer, [augment] what `augmented` takes.
+        run: the folder of the run. callbacks: Keras callbacks to add.
 
     Raises:
         ValueError: data without labels, or with labels that the classifier has no logits for.
     """
     settings = recipe["training"]
-    epochs, seed = epochs or settings["epochs"], settings.get("seed", 0)
+    epochs, seed = settings["epochs"], settings.get("seed", 0)
     options = dict(seed=seed, image_shape=recipe["model"]["image_shape"])
-    dataset = data.read(source or recipe["data"]["train"], batch_size=settings["batch_size"], **options)
+    dataset = data.read(recipe["data"]["train"], batch_size=settings["batch_size"], **options)
     validation, test = (data.read(recipe["data"][split], batch_size=1, **options) for split in ("validation", "test"))
     keras.utils.set_random_seed(seed)
     classifier = recipes.build(recipe["model"])
@@ -36,23 +35,41 @@ def train(path, recipe, run, *, source=None, epochs=None):
     steps = epochs * len(dataset)
     learner.compile(recipes.optimizer(recipe["compile"]["optimizer"], steps), cross_entropy(), metrics=["accuracy"])
     run.mkdir(parents=True, exist_ok=True)
-    kept, history = pathlib.Path(run) / "best.weights.h5", []
-    for epoch in range(epochs):
-        started = time.monotonic()
-        stream = dataset.stream(epoch * len(dataset))
-        logs = learner.fit(stream, steps_per_epoch=len(dataset), shuffle=False, verbose=0).history
-        accuracy = measured(classifier, validation)
-        if accuracy > max([e["validation_accuracy"] for e in history], default=-1):
-            write_atomically(kept, classifier.save_weights)
-        seconds = round(time.monotonic() - started, 2)
-        loss = logs["loss"][0]
-        history.append({"epoch": epoch + 1, "seconds": seconds, "loss": loss, "validation_accuracy": accuracy})
-    classifier.load_weights(kept)
-    entry = entries.of_classifier(pathlib.Path(run) / "entry", path, recipe, classifier, dataset, history)
+    best = BestClassifier(classifier, validation, run / "best.weights.h5")
+    learner.fit(dataset.stream(), steps_per_epoch=len(dataset), epochs=epochs, shuffle=False,
+                callbacks=[best, *callbacks], verbose=verbose)  # fmt: skip
     record = {"metric": "accuracy", "value": measured(classifier, test), "data": recipe["data"]["test"]}
     record |= {"n": len(test.images), "data_fingerprint": test.fingerprint, "selected_on": recipe["data"]["validation"]}
-    cards.write(entry, cards.read(entry) | {"metrics": [record]})
-    return entry
+    return entries.of_classifier(run / "entry", path, recipe, classifier, dataset, best.history, [record])
+
+
+class BestClassifier(keras.callbacks.Callback):
+    """Measure the classifier after every epoch, keep the best in a file, and give it back when the training ends.
+
+    Args:
+        classifier: what is measured and kept. validation: the dataset that chooses. path: of the `.weights.h5` file.
+    """
+
+    def __init__(self, classifier, validation, path):
+        super().__init__()
+        self.classifier, self.validation, self.path, self.history = classifier, validation, path, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start the clock."""
+        self.started = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs):
+        """Measure, keep and note; the logs of the callbacks that follow have the accuracy too."""
+        accuracy = logs["validation_accuracy"] = measured(self.classifier, self.validation)
+        if accuracy > max([e["validation_accuracy"] for e in self.history], default=-1):
+            write_atomically(self.path, self.classifier.save_weights)
+        seconds = round(time.monotonic() - self.started, 2)
+        loss = float(logs["loss"])
+        self.history.append({"epoch": epoch + 1, "seconds": seconds, "loss": loss, "validation_accuracy": accuracy})
+
+    def on_train_end(self, logs=None):
+        """Give the best back."""
+        self.classifier.load_weights(self.path)
 
 
 def check_labels(split, dataset, classes):
@@ -65,14 +82,24 @@ def check_labels(split, dataset, classes):
 
 
 def augmented(classifier, options, seed):
-    """The classifier of uint8 images, behind small rotations and shifts; black (-1) comes in from the sides."""
+    """The classifier of uint8 images, behind small rotations and shifts; black (-1) comes in from the sides.
+
+    Args:
+        options: rotation, the most degrees; shift, the most pixels; flip, whether half of the images are mirrored, left
+            for right: of colour pictures, not of digits.
+    """
     height, width, _ = classifier.input_shape[1:]
     fill = {"fill_mode": "constant", "fill_value": -1.0}
     degrees, pixels = options.get("rotation", 0), options.get("shift", 0)
-    rotate = keras.layers.RandomRotation(degrees / 360, seed=seed + 1, **fill)
-    shift = keras.layers.RandomTranslation(pixels / height, pixels / width, seed=seed + 2, **fill)
-    scale = keras.layers.Rescaling(1 / 127.5, offset=-1)
-    return keras.Sequential([keras.Input(classifier.input_shape[1:], dtype="uint8"), scale, rotate, shift, classifier])
+    parts = [
+        keras.Input(classifier.input_shape[1:], dtype="uint8"),
+        keras.layers.Rescaling(1 / 127.5, offset=-1),
+        keras.layers.RandomRotation(degrees / 360, seed=seed + 1, **fill),
+        keras.layers.RandomTranslation(pixels / height, pixels / width, seed=seed + 2, **fill),
+    ]
+    if options.get("flip", False):
+        parts.append(keras.layers.RandomFlip("horizontal", seed=seed + 3))
+    return keras.Sequential([*parts, classifier])
 
 
 def cross_entropy():

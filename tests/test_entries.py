@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def made(tmp_path_factory):
     (place / "noise.toml").write_text(RECIPE)
     recipe = recipes.read(place / "noise.toml")
     model = recipes.build(recipe["model"])
-    recipes.compile_model(model, recipe["compile"], 1)
+    recipes.compile_model(model, recipe["compile"])
     model.step.assign(8)
     model.average.set_weights([weight + 0.01 for weight in model.average.get_weights()])
     folder = entries.of_game(place / "new" / "noise", place / "noise.toml", recipe, model, dataset(), HISTORY)
@@ -104,7 +105,7 @@ def test_the_card_of_a_game(made):
     assert card["parameters"] == {name: network.count_params() for name, network in networks.items()}
     manifests = {name: cards.manifest(folder / f"{name}.weights.h5") for name in networks}
     assert card["fingerprint"] == cards.fingerprint(recipe["model"], manifests)
-    about = entries.describe("noise", recipe, dataset(), path)
+    about = entries.describe(path, recipe, dataset())
     assert {key: card[key] for key in about} == about
 
 
@@ -129,20 +130,22 @@ def test_of_classifier(tmp_path):
     np.testing.assert_array_equal(golden["images"], seen.images[:16])
     np.testing.assert_allclose(golden["logits"], loaded.predict_on_batch(golden["images"] / 127.5 - 1), atol=1e-5)
     own = recipe | {"card": {"kind": "extractor", "class_names": ["x", "y", "z"]}}
-    folder = entries.of_classifier(tmp_path / "own", tmp_path / "sure.toml", own, classifier, seen, HISTORY)
-    assert zoo.info(folder)["class_names"] == ["x", "y", "z"]
+    folder = entries.of_classifier(tmp_path / "own", tmp_path / "sure.toml", own, classifier, seen, HISTORY,
+                                   [{"metric": "accuracy", "value": 0.5}])  # fmt: skip
+    assert zoo.info(folder)["class_names"] == ["x", "y", "z"] and zoo.info(folder)["metrics"][0]["value"] == 0.5
 
 
 def test_without_a_card_there_is_no_entry(made, tmp_path):
-    """What stops while it writes leaves no card, so nothing to load."""
-    _, path, recipe, model = made
-    (tmp_path / "half").mkdir()
-    with pytest.raises(FileNotFoundError, match="none.png"):
-        entries.write(tmp_path / "half", path, recipe, model, dataset(), {"latents": np.zeros(2)}, HISTORY, {},
-                      ["none.png"])  # fmt: skip
-    assert (tmp_path / "half" / "generator.weights.h5").exists()
-    with pytest.raises(FileNotFoundError, match="is no entry of a zoo: it has no card.json"):
-        zoo.load(tmp_path / "half")
+    """What stops while it writes leaves no card, so nothing to load: in a new folder, or in that of an older entry."""
+    old, path, recipe, model = made
+    shutil.copytree(old, tmp_path / "old")
+    for folder in (tmp_path / "new", tmp_path / "old"):
+        card = entries.describe(path, recipe, dataset())
+        with pytest.raises(ValueError, match="no picture format"):
+            entries.write(folder, path, card, model, {"latents": np.zeros(2)}, {"x.doc": np.zeros((4, 4, 1), "uint8")})
+        assert (folder / "generator.weights.h5").exists()
+        with pytest.raises(FileNotFoundError, match="is no entry of a zoo: it has no card.json"):
+            zoo.load(folder)
 
 
 def test_run_of(made):
@@ -155,14 +158,14 @@ def test_run_of(made):
 
 def test_describe(made):
     _, path, recipe, _ = made
-    about = entries.describe("noise", recipe, dataset(), path)
+    about = entries.describe(path, recipe, dataset())
     assert about["name"] == "noise" and about["kind"] == "generator" and about["title"] == "Noise"
     assert about["commercial"] is True and about["extractor"] == "lenet_mnist" and about["paper"] is None
     assert about["licences"] == {"code": "Apache-2.0", "weights": "MIT", "data": "CC0"} and about["metrics"] == []
     assert about["data"] == {"train": "x", "licence": "CC0", "training_images": 22,
                              "fingerprint": dataset().fingerprint}  # fmt: skip
     assert about["recipe_sha256"] == files.sha256(path) and about["date"] == date.today().isoformat()
-    silent = entries.describe("noise", recipe | {"card": {}, "data": {"train": "x"}}, dataset(), path)
+    silent = entries.describe(path, recipe | {"card": {}, "data": {"train": "x"}}, dataset())
     assert silent["licences"] == {"code": "Apache-2.0", "weights": "not stated", "data": "not stated"}
 
 

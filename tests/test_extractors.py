@@ -62,7 +62,7 @@ def recipe(tmp_path_factory):
 @pytest.fixture(scope="module")
 def entry(recipe, tmp_path_factory):
     """The folder of the entry that `kerasgan train` makes of it."""
-    return training.train(recipe, tmp_path_factory.mktemp("run") / "bars")
+    return training.train(recipe, tmp_path_factory.mktemp("run") / "bars", verbose=0)
 
 
 def test_the_entry_is_the_best_epoch(entry, recipe):
@@ -88,16 +88,25 @@ def test_the_card(entry, recipe):
 def test_instead_of_the_recipes(recipe, tmp_path):
     images, labels = bars(32, 9)
     np.savez(tmp_path / "mine.npz", images=images, labels=labels)
-    made = extractors.train(
-        recipe, recipes.read(recipe), tmp_path / "run", source=str(tmp_path / "mine.npz"), epochs=1
-    )
+    made = training.train(recipe, tmp_path / "run", source=str(tmp_path / "mine.npz"), epochs=1, verbose=0)
     assert made == tmp_path / "run" / "entry"
     card = zoo.info(made)
     assert len(card["history"]) == 1 and card["training"]["steps"] == 2 and card["data"]["training_images"] == 32
     with pytest.raises(FileExistsError, match="has a finished entry"):
         training.train(recipe, tmp_path / "run")
-    with pytest.raises(FileNotFoundError, match="no run in .* to resume: start one without"):
-        training.train(recipe, tmp_path / "new", resume=True)
+    for run in ("run", "new"):
+        with pytest.raises(ValueError, match="An extractor trains in minutes and keeps no checkpoints: start again"):
+            training.train(recipe, tmp_path / run, resume=True)
+
+
+def test_callbacks_see_every_epoch_and_what_it_was_worth(recipe, tmp_path, capsys):
+    told = []
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: told.append((epoch, dict(logs))))
+    entry = extractors.train(recipe, recipes.read(recipe), tmp_path, callbacks=[watch], verbose=2)
+    assert [epoch for epoch, _ in told] == [0, 1, 2]
+    for (_, logs), noted in zip(told, zoo.info(entry)["history"], strict=True):
+        assert logs["validation_accuracy"] == noted["validation_accuracy"] and logs["loss"] == noted["loss"]
+    assert "Epoch 3/3" in capsys.readouterr().out
 
 
 def test_data_that_it_cannot_learn_from(recipe, tmp_path):
@@ -151,6 +160,33 @@ def test_augmented_shifts_by_at_most_the_pixels_that_it_is_told(eye):
     seen = keras.ops.convert_to_numpy(learner(np.full((200, 6, 8, 1), 255, "uint8"), training=True))
     rows, columns = 6 - (seen.max(2) > 0.99).sum(1), 8 - (seen.max(1) > 0.99).sum(1)
     assert rows.max() == columns.max() == 2 and len(set(rows)) > 1 and len(set(columns)) > 1
+
+
+def test_augmented_mirrors_half_of_the_images_if_it_is_told_to(eye):
+    """Left for right, whole, and never upside down."""
+    images = np.random.default_rng(0).integers(0, 256, (64, 6, 8, 1)).astype("uint8")
+    plain = images[..., 0] / 127.5 - 1
+    seen = keras.ops.convert_to_numpy(extractors.augmented(eye, {"flip": True}, seed=0)(images, training=True))
+    kept, mirrored = (np.abs(seen - x).max((1, 2)) < 1e-5 for x in (plain, plain[:, :, ::-1]))
+    assert (kept ^ mirrored).all() and 20 <= mirrored.sum() <= 44
+    assert len(extractors.augmented(eye, {"flip": False}, seed=0).layers) == 4
+
+
+def test_best_classifier(tmp_path):
+    """The bias decides the class; the second epoch has it right."""
+    inputs = keras.Input((2, 1, 1))
+    logits = keras.layers.Dense(2, kernel_initializer="zeros")(keras.layers.Flatten()(inputs))
+    classifier = keras.Model(inputs, logits)
+    validation = data.Dataset(np.zeros((4, 2, 1, 1), "uint8"), np.array([1, 1, 1, 0]), batch_size=1)
+    best = extractors.BestClassifier(classifier, validation, tmp_path / "best.weights.h5")
+    for epoch, bias in enumerate([(1, 0), (0, 1), (2, 0), (0, 3)]):
+        classifier.layers[-1].bias.assign(bias)
+        best.on_epoch_begin(epoch)
+        best.on_epoch_end(epoch, logs := {"loss": 0.5})
+        assert logs["validation_accuracy"] == best.history[-1]["validation_accuracy"]
+    assert [epoch["validation_accuracy"] for epoch in best.history] == [0.25, 0.75, 0.25, 0.75]
+    best.on_train_end()
+    np.testing.assert_array_equal(classifier.layers[-1].bias, [0, 1])  # the first of two that are equally good
 
 
 def test_augmented_without_options_is_the_classifier(eye):
