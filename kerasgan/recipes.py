@@ -2,8 +2,8 @@
 
     [model]            variant and the arguments of its constructor
     [compile]          the rules of the game; numbers may be schedules: {schedule = "cosine", first = 1.0, last = 0.1}
-    [augment]          of an extractor: rotation in degrees, shift in pixels
-    [fine_tuning]      the rules that `load` compiles the finished entry with
+    [augment]          of an extractor: rotation in degrees, shift in pixels, flip = true for left-right
+    [fine_tuning]      the rules that `load` compiles the finished entry with; else those of [compile], as they ended
     [data]             train, validation, test: what `kerasgan.data.read` takes; licence
     [training]         epochs, batch_size, seed, dtype_policy
     [card]             what the model card says that no program can know
@@ -29,7 +29,7 @@ OPTIMIZERS = {
 SECTIONS = {
     "model": {"variant"},
     "compile": set(),
-    "augment": {"rotation", "shift"},
+    "augment": {"rotation", "shift", "flip"},
     "fine_tuning": set(),
     "data": {"train", "validation", "test", "licence"},
     "training": {"epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps"},
@@ -49,6 +49,10 @@ FREE = {"model", "compile", "fine_tuning"}  # whoever is built from these checks
 KINDS = ("generator", "extractor")  # the first if [card] says nothing
 NEEDED = {"model": {"variant"}, "data": {"train"}, "training": {"epochs", "batch_size"}}
 NEEDED_BY_EXTRACTORS = {"compile": {"optimizer"}, "data": {"train", "validation", "test"}}
+READ_BY = {  # the keys of a section that this kind reads, where it reads not all
+    "generator": {"augment": ()},
+    "extractor": {"compile": ("optimizer",), "fine_tuning": (), "training": ("epochs", "batch_size", "seed")},
+}
 COUNTS = {"epochs": 1, "batch_size": 1, "checkpoint_steps": 1, "seed": 0}  # integers of [training], and their least
 
 
@@ -65,17 +69,9 @@ def read(path):
         raise FileNotFoundError(f"There is no recipe {path}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no TOML: {error}.") from None
-    for section, content in recipe.items():
-        rules.check_choice(f"section of {path.name}", section, SECTIONS)
-        if not isinstance(content, dict):
-            raise ValueError(f"{path}: {section} is a section, [{section}], with keys below it; saw {content!r}.")
-        for key in content if section not in FREE else ():
-            rules.check_choice(f"key of [{section}]", key, sorted(SECTIONS[section]))
+    check_keys(path, recipe)
     kind = recipe.get("card", {}).get("kind", KINDS[0])
-    rules.check_choice("kind", kind, KINDS)
-    for section, keys in (NEEDED | (NEEDED_BY_EXTRACTORS if kind == "extractor" else {})).items():
-        if missing := sorted(keys - recipe.get(section, {}).keys()):
-            raise ValueError(f"{path} lacks {', '.join(missing)} in its section [{section}].")
+    check_kind(path, recipe, kind)
     for key, least in COUNTS.items():
         value = recipe["training"].get(key, least)
         if type(value) is not int or value < least:
@@ -85,6 +81,28 @@ def read(path):
     if inspect.isclass(VARIANTS[variant]) != (kind == KINDS[0]):
         raise ValueError(f"{path}: {variant} is no {kind}; say which kind it is in [card]: {' or '.join(KINDS)}.")
     return {section: recipe.get(section, {}) for section in SECTIONS}
+
+
+def check_keys(path, recipe):
+    """Refuse sections and keys that no recipe has."""
+    for section, content in recipe.items():
+        rules.check_choice(f"section of {path.name}", section, SECTIONS)
+        if not isinstance(content, dict):
+            raise ValueError(f"{path}: {section} is a section, [{section}], with keys below it; saw {content!r}.")
+        for key in content if section not in FREE else ():
+            rules.check_choice(f"key of [{section}]", key, sorted(SECTIONS[section]))
+
+
+def check_kind(path, recipe, kind):
+    """Refuse a recipe that lacks what its kind needs, or says what its kind would not read."""
+    rules.check_choice("kind", kind, KINDS)
+    for section, keys in (NEEDED | (NEEDED_BY_EXTRACTORS if kind == "extractor" else {})).items():
+        if missing := sorted(keys - recipe.get(section, {}).keys()):
+            raise ValueError(f"{path} lacks {', '.join(missing)} in its section [{section}].")
+    for section, keys in READ_BY[kind].items():
+        if unread := sorted(recipe.get(section, {}).keys() - set(keys)):
+            reads = ", ".join(keys) or "nothing"
+            raise ValueError(f"{path}: of [{section}] the {kind} reads {reads}; saw {', '.join(unread)}: leave it out.")
 
 
 def build(model):
@@ -101,8 +119,8 @@ def build(model):
     return VARIANTS[variant](**lists)
 
 
-def compile_model(model, section, steps):
-    """Compile a model by the rules of a `[compile]` section; schedules run over `steps` steps.
+def compile_model(model, section, steps=None):
+    """Compile a model by the rules of a `[compile]` section; schedules run over `steps` steps, or are at their end.
 
     Raises:
         ValueError, TypeError: unknown or refused rules; the nearest name is given.
@@ -121,14 +139,14 @@ def compile_model(model, section, steps):
     model.compile(**options)
 
 
-def penalty(section, steps):
+def penalty(section, steps=None):
     """The penalty that `{kind = "r1_r2", weight = 0.1}` describes; weight is 1 by default."""
     check_table("penalty", section, {"kind"}, {"weight"})
     rules.check_choice("penalty", section["kind"], penalties.KINDS)
     return penalties.Penalty(section["kind"], scheduled(section.get("weight", 1.0), steps))
 
 
-def optimizer(section, steps):
+def optimizer(section, steps=None):
     """The optimizer that `{name = "adam", learning_rate = 5e-4, beta_1 = 0.0}` describes."""
     if not isinstance(section, dict):
         raise ValueError(f'An optimizer is a table such as {{ name = "adam", learning_rate = 2e-4 }}; saw {section!r}.')
@@ -136,13 +154,15 @@ def optimizer(section, steps):
     name = arguments.pop("name", "adam")
     rules.check_choice("optimizer", name, OPTIMIZERS)
     rules.check_arguments(arguments, OPTIMIZERS[name])
-    return OPTIMIZERS[name](**{key: scheduled(value, steps) for key, value in arguments.items()})
+    return OPTIMIZERS[name](**{key: scheduled(value, steps, rest=False) for key, value in arguments.items()})
 
 
-def scheduled(value, steps):
+def scheduled(value, steps=None, rest=True):
     """A number as it is, or the schedule that `{schedule = "cosine", first = a, last = b}` describes.
 
-    "cosine" and "linear" run over `over` x steps (the whole training by default), then stay at `last`.
+    "cosine" and "linear" run over `over` x steps (the whole training by default), then stay at `last`. Without `steps`,
+    for whoever trains on from the end, it is the constant `last`: a penalty or noise that has faded stays away. Not so
+    a learning rate (`rest=False`), with which nothing would ever be learnt: where it ends at 0 it is `first`.
     """
     if not isinstance(value, dict):
         return value
@@ -154,8 +174,10 @@ def scheduled(value, steps):
             raise ValueError(f"The {key!r} of a schedule is a number of at least 0; saw {number!r}.")
     if kind == "cosine" and not first:
         raise ValueError("A cosine schedule starts above 0: its first value is what the rest is a share of.")
-    over = max(1, round(steps * share))
     first, last = float(first), float(last)  # Keras would compute in integers
+    if steps is None:
+        return last if last > 0 or rest else first
+    over = max(1, round(steps * share))
     if kind == "cosine":
         return keras.optimizers.schedules.CosineDecay(first, over, alpha=last / first)
     return keras.optimizers.schedules.PolynomialDecay(first, over, end_learning_rate=last)

@@ -153,7 +153,7 @@ def restore(folder, card):
     if card["kind"] == "generator":
         network.generator.set_weights(network.average.get_weights())
         network.step.assign(card["training"]["steps"])  # the average moves as slowly as at the end of the training
-        recipes.compile_model(network, card["compile"], steps=1)
+        recipes.compile_model(network, card["compile"])
     return network
 
 

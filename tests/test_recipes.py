@@ -64,6 +64,12 @@ def test_read_gives_every_section(tmp_path):
         (RECIPE + 'checkpoint_steps = "x"\n', "checkpoint_steps in .* at least 1; saw 'x'"),
         (RECIPE.replace("DCGAN", "DGCAN"), "Unknown variant 'DGCAN'. Did you mean 'DCGAN'?"),
         (RECIPE.replace('"DCGAN"', '["DCGAN"]'), r"Unknown variant \['DCGAN'\]"),
+        (RECIPE + "[augment]\nrotation = 3\n", r"of \[augment\] the generator reads nothing; saw rotation: leave"),
+        (EXTRACTOR + '[fine_tuning]\nloss = "x"\n', r"of \[fine_tuning\] the extractor reads nothing; saw loss"),
+        (EXTRACTOR.replace("[compile]", '[compile]\nloss = "x"\njit_compile = true'),
+         r"of \[compile\] the extractor reads optimizer; saw jit_compile, loss: leave it out"),
+        (EXTRACTOR.replace("epochs = 2", 'epochs = 2\ndtype_policy = "mixed_bfloat16"\ncheckpoint_steps = 3'),
+         r"of \[training\] the extractor reads epochs, batch_size, seed; saw checkpoint_steps, dtype_policy"),
         (RECIPE + '[card]\nkind = "genarator"\n', "Unknown kind 'genarator'. Did you mean 'generator'?"),
         (RECIPE.replace("DCGAN", "lenet"), r"lenet is no generator; say which kind it is in \[card\]"),
         (EXTRACTOR.replace("lenet", "DCGAN"), "DCGAN is no extractor"),
@@ -143,7 +149,19 @@ def test_scheduled(section, values):
 
 def test_what_is_no_schedule_stays_as_it_is():
     for value in (0.5, 3, "x", None, [1]):
-        assert recipes.scheduled(value, 100) == value
+        assert recipes.scheduled(value, 100) == recipes.scheduled(value) == value
+
+
+def test_without_steps_a_schedule_is_at_its_end():
+    """A rate that ended at 0 would never move a weight again; a penalty or noise that has faded stays away."""
+    falling, fading = ({"schedule": "linear", "first": 4, "last": last} for last in (2, 0))
+    assert recipes.scheduled(falling) == recipes.scheduled(falling, rest=False) == 2.0
+    assert recipes.scheduled(fading) == 0.0 and recipes.scheduled(fading, rest=False) == 4.0
+    assert float(recipes.optimizer({"learning_rate": falling}).learning_rate) == 2
+    assert float(recipes.optimizer({"learning_rate": fading}).learning_rate) == 4
+    assert recipes.penalty({"kind": "r1", "weight": fading}).weight == 0
+    with pytest.raises(ValueError, match="A schedule needs last"):
+        recipes.scheduled({"schedule": "linear", "first": 1})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import kerasgan
-from kerasgan import cards, zoo
+from kerasgan import cards, recipes, zoo
 
 
 def change_card(folder, **changes):
@@ -144,6 +144,17 @@ def test_a_loaded_model_goes_on_training(tiny):
     model = zoo.load(tiny)
     model.fit(np.zeros((16, 28, 28, 1), "uint8"), batch_size=8, verbose=0)
     assert int(model.step) == 26 and np.isfinite(model.average.get_weights()[0]).all()
+
+
+def test_without_fine_tuning_it_goes_on_with_the_rules_as_they_ended(tiny, tiny_recipe):
+    """The recipe's rate falls to 0: it is the first again, or nothing would be learnt."""
+    change_card(tiny, compile=recipes.read(tiny_recipe)["compile"])
+    model = zoo.load(tiny)
+    assert float(model.generator_optimizer.learning_rate) == pytest.approx(0.02)
+    assert model.rules["penalty"].weight == pytest.approx(0.1)
+    before = model.generator.get_weights()
+    model.fit(np.zeros((32, 28, 28, 1), "uint8"), batch_size=8, verbose=0)
+    assert np.abs(model.generator.get_weights()[0] - before[0]).max() > 0.01
 
 
 def test_a_keras_file_that_is_missing_or_damaged(tmp_path):
