@@ -56,7 +56,19 @@ def test_within_its_budget(folder):
 def test_the_model_card_is_rendered_from_the_card(folder):
     card = cards.read(folder)
     assert (folder / "README.md").read_text("utf-8") == cards.render(card), "make zoo"
-    assert card["metrics"], "an entry without a measured number: kerasgan evaluate"
+    assert card["metrics"], "an entry without a measured number: kerasgan evaluate --write"
+
+
+@every_entry
+def test_a_generator_draws_as_well_as_its_kind_must(folder):
+    """At most 15 times the distance of real images from real ones; of digits, every class in fair shares."""
+    card = cards.read(folder)
+    numbers = {record["metric"]: record for record in card["metrics"]}
+    if card["kind"] == "generator":
+        distance = numbers["frechet_distance"]
+        assert distance["value"] / distance["real"] <= 15
+    if folder.name == "dcgan_mnist":
+        assert numbers["smallest_class"]["value"] >= 0.07 and numbers["largest_class"]["value"] <= 0.13
 
 
 @every_entry
