@@ -116,6 +116,8 @@ def generate(name, n, seed, output, each, as_json):
 
     path = pathlib.Path(output or ("samples" if each else "samples.png"))
     files.check_writable(path / "0.png" if each and path.exists() else path)
+    if each and path.is_dir() and any(path.iterdir()):
+        raise FileExistsError(f"{path} is not empty: choose another --output, or old images would be among the new.")
     if not each and path.suffix != ".npz":
         images.check_format(path)
     model = generator(zoo.load(name), name)
@@ -144,12 +146,16 @@ def generate(name, n, seed, output, each, as_json):
 @click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run's folder.")
 @as_json
 def train(name, output, resume, source, epochs, tensorboard, as_json):
-    """Train by the recipe NAME, or by a recipe.toml; Ctrl-C saves, --resume goes on to the same bits."""
+    """Train by the recipe NAME, or by a recipe.toml.
+
+    Ctrl-C saves; --resume with the same --data and --epochs goes on to the bits of a training that was never stopped,
+    on the CPU. An extractor trains in minutes: Ctrl-C ends it, and it does not resume.
+    """
     from kerasgan import training
     from kerasgan.callbacks import Progress
 
     run = training.run_folder(training.find_recipe(name), output)
-    callbacks = [Progress()]
+    callbacks = [progress := Progress()]
     if tensorboard:
         callbacks.append(tensorboard_callback(run / "tensorboard"))
     try:
@@ -157,6 +163,9 @@ def train(name, output, resume, source, epochs, tensorboard, as_json):
     except training.Interrupted as stop:
         click.echo(f"kerasgan: {stop}", err=True)
         sys.exit(130)
+    finally:
+        if hasattr(progress, "bar"):
+            progress.bar.stop()  # Keras tells no callback of an error, and the bar hides the cursor
     value = {"name": name, "entry": str(entry)}
     show(value, as_json, lambda v: f"Trained. Use it: kerasgan.load({v['entry']!r}), or kerasgan generate {v['entry']}")
 
@@ -190,14 +199,15 @@ def verify_metrics(name, as_json):
 
 @main.command()
 @click.argument("name")
-@click.option("--data", "source", help="Other real images than the recipe's test split; not written onto the card.")
+@click.option("--data", "source", help="Other real images than the recipe's test split.")
 @click.option("-n", type=click.IntRange(1), default=10_000, show_default=True, help="Images on each side.")
+@click.option("--write", is_flag=True, help="For maintainers: write the numbers onto the card, and pin it anew.")
 @as_json
-def evaluate(name, source, n, as_json):
-    """Measure NAME against real images it never saw, and write the numbers onto its card."""
+def evaluate(name, source, n, write, as_json):
+    """Measure NAME against real images it never saw, beside what real data score."""
     from kerasgan import cards, evaluation
 
-    rows = evaluation.evaluate(name, n=n, source=source)
+    rows = evaluation.evaluate(name, n=n, source=source, write=write)
     words = [[row["metric"], cards.spread(row), cards.real(row)] for row in rows]
     show(rows, as_json, lambda _: "\n".join(f"{m:18} {value:36} real data {real}" for m, value, real in words))
 

@@ -73,8 +73,9 @@ def test_generate_an_archive_by_a_seed_that_it_tells(tiny_zoo, tmp_path):
 
 
 def test_generate_each(tiny_zoo, tmp_path):
-    for _ in range(2):  # into a new folder, and over what is there
-        run("generate", tiny_zoo / "tiny", "-n", 11, "--seed", 7, "--each", "-o", tmp_path / "each")
+    (tmp_path / "empty").mkdir()
+    for folder in ("each", "empty"):
+        run("generate", tiny_zoo / "tiny", "-n", 11, "--seed", 7, "--each", "-o", tmp_path / folder)
     assert sorted(path.name for path in (tmp_path / "each").iterdir()) == [f"{i:02}.png" for i in range(11)]
     drawn = kerasgan.load("tiny").generate(11, seed=7)
     np.testing.assert_array_equal(images.read(tmp_path / "each" / "10.png"), drawn[10])
@@ -98,6 +99,7 @@ def test_generate_where_it_is_called(tiny_zoo, tmp_path, monkeypatch):
         (["-o", "missing/each", "--each"], "there is no folder missing"),
         (["-o", "folder"], "folder is a folder; name a file in it."),
         (["-o", "file.txt", "--each"], "Cannot write file.txt/0.png"),
+        (["-o", ".", "--each"], ". is not empty: choose another --output, or old images would be among the new."),
         (["-o", "x.doc"], "no picture format is named '.doc'; try .png"),
         (["-o", "x"], "no picture format is named"),
         (["-n", "0"], "Invalid value for '-n': 0 is not in the range x>=1. See `kerasgan generate --help`."),

@@ -12,7 +12,7 @@ import pytest
 from command import mistake, parsed, run
 
 import kerasgan
-from kerasgan import cards, cli, zoo
+from kerasgan import callbacks, cards, cli, zoo
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -64,6 +64,7 @@ def test_ctrl_c_saves_and_resume_goes_on(tiny_recipe, tmp_path):
     step = int(told.split()[4])
     assert 0 < step < 4 * epochs
     assert f"has a run at step {step}: go on with --resume" in mistake(*args)
+    assert "is of another training: [training] epochs was 12, now 6" in mistake(*args[:-2], "--resume")
     _, error = run(*args, "--resume")
     first = -(-(step + 1) // 4)  # a half-done epoch is finished first
     assert error.startswith(f"epoch {first}/{epochs}: ") and f"epoch {epochs}/{epochs}: " in error
@@ -78,7 +79,7 @@ def test_ctrl_c_saves_and_resume_goes_on(tiny_recipe, tmp_path):
         (["lenet_mnits"], "Unknown recipe 'lenet_mnits'. Did you mean 'lenet_mnist'?"),
         (["missing.toml"], "There is no recipe missing.toml."),
         (["broken.toml"], "broken.toml is no TOML"),
-        (["RECIPE", "--resume"], "There is no run in runs/tiny to resume"),
+        (["RECIPE", "--resume"], "There is no checkpoint in runs/tiny to resume"),
         (["RECIPE", "-o", "broken.toml/run"], "is not a writable folder. Choose another --output."),
         (["RECIPE", "--data", "missing"], "There is no folder missing."),
         (["RECIPE", "--data", "missing.npz"], "There is no file missing.npz."),
@@ -100,6 +101,45 @@ def test_tensorboard(tiny_recipe, tmp_path, monkeypatch):
     complaint = mistake("train", tiny_recipe, "-o", tmp_path / "run", "--tensorboard")
     assert complaint == "TensorBoard is not installed: pip install 'kerasgan[tensorboard]'."
     assert not list(tmp_path.iterdir())
+
+
+def test_tensorboard_writes_its_events(tiny_recipe, tmp_path):
+    pytest.importorskip("tensorboard", reason="TensorBoard: pip install 'kerasgan[tensorboard]'")
+    run("train", tiny_recipe, "-o", tmp_path / "run", "--epochs", 1, "--tensorboard")
+    assert list((tmp_path / "run" / "tensorboard").rglob("events.out.tfevents.*"))
+
+
+def test_train_an_extractor_tells_how_far_it_is(tmp_path):
+    arrays = {"images": np.zeros((20, 12, 12, 1), "uint8"), "labels": np.arange(20) % 2}
+    np.savez(tmp_path / "x.npz", **arrays)
+    split = f'"{(tmp_path / "x.npz").as_posix()}"'
+    (tmp_path / "small.toml").write_text(f"""
+        model = {{ variant = "lenet", image_shape = [12, 12, 1], classes = 2 }}
+        compile = {{ optimizer = {{ name = "adam" }} }}
+        data = {{ train = {split}, validation = {split}, test = {split} }}
+        training = {{ epochs = 2, batch_size = 10 }}
+        card = {{ kind = "extractor" }}
+    """)
+    _, error = run("train", tmp_path / "small.toml", "-o", tmp_path / "run")
+    lines = [line for line in error.splitlines() if line.startswith("epoch ")]
+    assert len(lines) == 2 and all("validation accuracy 0.500" in line for line in lines)
+    assert "keeps no checkpoints: start again without" in mistake("train", tmp_path / "small.toml", "--resume")
+
+
+def test_the_cursor_comes_back_after_an_error(tiny_recipe, tmp_path, monkeypatch):
+    """Keras tells no callback that the training failed."""
+    bars = []
+
+    class Watched(callbacks.Progress):
+        def on_train_begin(self, logs=None):
+            super().on_train_begin(logs)
+            bars.append(self.bar)
+
+    monkeypatch.setattr(callbacks, "Progress", Watched)
+    text = tiny_recipe.read_text().replace("learning_rate = 0.02", "learning_rate = 1e30")
+    (tmp_path / "nan.toml").write_text(text)
+    assert "Try a lower learning rate" in mistake("train", tmp_path / "nan.toml", "-o", tmp_path / "run")
+    assert len(bars) == 1 and not bars[0].live.is_started
 
 
 # --- verify -----------------------------------------------------------------------------------------------------------
@@ -126,7 +166,7 @@ def test_verify_ends_with_1_if_an_image_differs(tiny_zoo):
 
 
 def test_evaluate(tiny_zoo, tiny_recipe, tmp_path):
-    """In the features of the extractor that is shipped; on its own test split the numbers go onto the card."""
+    """In the features of the extractor that is shipped; with --write the numbers go onto the card."""
     few, many = str(tiny_recipe.with_name("squares.npz")), str(tmp_path / "many.npz")
     np.savez(many, images=np.tile(np.load(few)["images"], (3, 1, 1, 1)))
     assert "tiny names no extractor" in mistake("evaluate", "tiny")
@@ -141,7 +181,8 @@ def test_evaluate(tiny_zoo, tiny_recipe, tmp_path):
     assert rows[0]["real"] < 1e-3 < rows[0]["value"]  # the same images on both sides, and others
     assert kerasgan.info("tiny")["metrics"] == []
     change_card(tiny_zoo / "tiny", data=kerasgan.info("tiny")["data"] | {"test": many})
-    out, _ = run("evaluate", "tiny", "-n", 160)
+    assert "leave out --data or --write" in mistake("evaluate", "tiny", "--data", many, "--write")
+    out, _ = run("evaluate", "tiny", "-n", 160, "--write")
     assert [line.split()[0] for line in out.splitlines()] == [row["metric"] for row in rows]
     assert [row["value"] for row in kerasgan.info("tiny")["metrics"]] == [row["value"] for row in rows]
 
