@@ -103,5 +103,4 @@ def interpolate(first, last, steps):
 def state_of(model):
     """The model's random state, which Keras does not save: seed generators, those of its Dropout layers too."""
     weights = {id(weight) for weight in model.weights}
-    metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
-    return [v for v in model.variables if id(v) not in weights | metrics]
+    return [v for v in model.variables if id(v) not in weights]  # Keras keeps metrics out of `variables`

@@ -1,4 +1,9 @@
-"""From a recipe to a trained entry of the zoo; stopped at any step, it goes on to the same bits."""
+"""From a recipe to a trained entry of the zoo; stopped at any step, it goes on to the same bits.
+
+So it was found on the CPU: killed in the middle of an epoch and resumed, no bit of an entry differed from one that was
+never stopped, with XLA or without, and without TensorFlow's op determinism. On a GPU nobody has looked: ask for
+`tensorflow.config.experimental.enable_op_determinism()` there.
+"""
 
 import json
 import os
@@ -62,6 +67,11 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
     check_run(run, resume)
     if extractor:
         return extractors.train(path, recipe, run, callbacks=callbacks, verbose=verbose)
+    return train_game(path, recipe, run, resume, callbacks, verbose)
+
+
+def train_game(path, recipe, run, resume=False, callbacks=(), verbose="auto"):
+    """Train a variant in the folder `run`; Args and Raises as in `train`."""
     model, dataset = prepared(recipe)
     run.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(run / "checkpoints", about=about(recipe, dataset))

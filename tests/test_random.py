@@ -143,7 +143,7 @@ def test_state_of_finds_what_keras_does_not_save():
     """The seed generators, those of Dropout layers too; neither weights nor metrics."""
     dropout = layers.Dropout(0.5)
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.BatchNormalization(), dropout])
-    model.own = keras.random.SeedGenerator(1)
+    model.own, model.mine = keras.random.SeedGenerator(1), keras.metrics.Mean("mine")
     model.compile("adam", "mse", metrics=["mae"])
     model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
     states = random.state_of(model)

@@ -167,7 +167,9 @@ def test_the_same_training_goes_on(recipe, stopped):
     """Whatever has no part in it may change: comments, titles, how often it is saved."""
     run, options = stopped
     recipe.write_text(recipe.read_text().replace("steps = 3", "steps = 7  # rarer") + '[card]\ntitle = "Noise"\n')
-    entry = training.train(recipe, run, resume=True, verbose=0, **options)
+    read = training.of_source(recipes.read(recipe), options["source"])
+    read["training"]["epochs"] = options["epochs"]
+    entry = training.train_game(recipe, read, run, resume=True, verbose=0)
     assert json.loads((entry / "card.json").read_text())["training"]["steps"] == 20
 
 
