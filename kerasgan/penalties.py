@@ -97,20 +97,36 @@ KINDS = {"r1": at_real, "r2": at_fake, "r1_r2": at_both, "gradient_penalty": bet
 
 
 def r1(gamma=1.0):
-    """gamma / 2 E |grad D(x)|^2 over real images (Mescheder et al. 2018, eq. 9)."""
+    """gamma / 2 E |grad D(x)|^2 over real images (Mescheder et al. 2018, eq. 9).
+
+    Args:
+        gamma: a number of at least 0, or a `keras.optimizers.schedules` schedule over steps.
+    """
     return Penalty("r1", gamma)
 
 
 def r2(gamma=1.0):
-    """gamma / 2 E |grad D(G(z))|^2 over generated images (Mescheder et al. 2018, eq. 10)."""
+    """gamma / 2 E |grad D(G(z))|^2 over generated images (Mescheder et al. 2018, eq. 10).
+
+    Args:
+        gamma: a number of at least 0, or a `keras.optimizers.schedules` schedule over steps.
+    """
     return Penalty("r2", gamma)
 
 
 def r1_r2(gamma=1.0):
-    """r1 and r2 together (Huang et al. 2024, R3GAN, section 2.2), every step."""
+    """r1 and r2 together (Huang et al. 2024, R3GAN, section 2.2), every step.
+
+    Args:
+        gamma: a number of at least 0, or a `keras.optimizers.schedules` schedule over steps.
+    """
     return Penalty("r1_r2", gamma)
 
 
 def gradient_penalty(weight=10.0):
-    """lambda E (|grad D(x')| - 1)^2 on lines between real and generated images (Gulrajani et al. 2017, eq. 3)."""
+    """lambda E (|grad D(x')| - 1)^2 on lines between real and generated images (Gulrajani et al. 2017, eq. 3).
+
+    Args:
+        weight: lambda, a number of at least 0, or a `keras.optimizers.schedules` schedule over steps; 10 in the paper.
+    """
     return Penalty("gradient_penalty", weight)

@@ -17,6 +17,9 @@ def grid(images, columns=None, padding=2):
 
     Returns:
         uint8 (height, width, channels).
+
+    Raises:
+        ValueError: other images than these, or none.
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.dtype != np.uint8 or not len(images):

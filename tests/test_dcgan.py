@@ -194,6 +194,41 @@ def test_networks_of_ones_own(tmp_path):
     np.testing.assert_array_equal(loaded.generate(2, seed=0), model.generate(2, seed=0))
 
 
+def own_networks(shape=(10, 7, 1)):
+    """Of a shape that does not halve."""
+    z, images = keras.Input((3,)), keras.Input(shape)
+    generator = keras.Model(z, layers.Reshape(shape)(layers.Dense(int(np.prod(shape)), "tanh")(z)))
+    return generator, keras.Model(images, layers.Dense(1)(layers.Flatten()(images)))
+
+
+def test_shapes_come_from_the_networks_that_are_given():
+    """With one of them the other is built to fit; what contradicts them is refused."""
+    generator, discriminator = own_networks()
+    expected = {"image_shape": (10, 7, 1), "latent_size": 3}
+    both = dict(generator=generator, discriminator=discriminator)
+    for options in (both, {**both, **expected}, {"generator": generator}, {"generator": lambda: generator, "pack": 2}):
+        model = DCGAN(**{"width": 2, **options})
+        assert {name: model.get_config()[name] for name in expected} == expected
+        assert model.discriminator.input_shape == (None, 10, 7, model.pack)
+    _, discriminator = own_networks((16, 16, 4))
+    model = DCGAN(discriminator=discriminator, pack=4, width=2)
+    assert model.image_shape == (16, 16, 1) == model.get_config()["image_shape"] and model.latent_shape == (100,)
+    for name, asked, seen in (("image_shape", (16, 16, 1), (16, 16, 1)), ("latent_size", 8, (8,))):
+        has = generator.output_shape[1:] if name == "image_shape" else (3,)
+        with pytest.raises(ValueError) as error:
+            DCGAN(**{name: asked}, **both)
+        sentence = f"{name} asks for {seen}, and the generator that was given has {has}: leave {name} out."
+        assert str(error.value) == sentence
+
+
+def test_helpers_of_the_shapes():
+    generator, discriminator = own_networks((10, 7, 4))
+    assert paper.shape_judged(discriminator, 4) == (10, 7, 1) and paper.shape_judged(lambda: discriminator, 1) is None
+    assert [paper.default_width((side, 64, 3)) for side in (28, 64, 96, 512, 1024)] == [64, 64, 32, 32, 16]
+    paper.check_asked("latent_size", None, (3,))
+    paper.check_asked("latent_size", (3,), (3,))
+
+
 def test_a_configuration_makes_the_same_model():
     model = DCGAN(
         (16, 16, 3), latent_size=5, width=3, kernel_size=4, convolutions=2, generator_norm=False,

@@ -88,6 +88,18 @@ def test_a_recipe_that_is_not_there_or_no_text(tmp_path):
         recipes.read(tmp_path / "x.toml")
 
 
+def test_check_keys_and_check_kind(tmp_path):
+    """Which keys there are at all; which of them a kind needs, and which it reads."""
+    path, sections = tmp_path / "r.toml", {"model": {"variant": "x"}, "data": {"train": "x"}}
+    recipe = sections | {"training": {"epochs": 1, "batch_size": 1}, "augment": {"flip": True}}
+    recipes.check_keys(path, recipe)
+    recipes.check_kind(path, recipe | {"augment": {}}, "generator")
+    with pytest.raises(ValueError, match="the generator reads nothing; saw flip"):
+        recipes.check_kind(path, recipe, "generator")
+    with pytest.raises(ValueError, match=r"lacks optimizer in its section \[compile\]"):
+        recipes.check_kind(path, recipe, "extractor")
+
+
 def test_check_table():
     recipes.check_table("thing", {"a": 1, "bee": 2}, {"a"}, {"bee"})
     recipes.check_table("thing", {"a": 1}, {"a"}, {"bee"})
@@ -257,8 +269,8 @@ def test_compile_model():
     ("section", "error", "sentence"),
     [
         ({"loss": "relativstic"}, ValueError, "relativstic.*Did you mean 'relativistic'?"),
-        ({"lss": "hinge"}, TypeError, "Unknown option 'lss' of compile. Did you mean 'loss'?"),
-        ({"optimizer": {"name": "adam"}}, TypeError, "Unknown option 'optimizer' of compile"),
+        ({"lss": "hinge"}, TypeError, "compile has no argument 'lss'. Did you mean 'loss'?"),
+        ({"optimizer": {"name": "adam"}}, TypeError, "compile has no argument 'optimizer'"),
         ({"discriminator_steps": 0}, ValueError, "discriminator_steps is an integer of at least 1; saw 0"),
         ({"loss": "hinge", "label_smoothing": 0.1}, ValueError, "The loss 'hinge' has no labels to smooth"),
     ],

@@ -43,30 +43,31 @@ def test_check_choice():
             rules.check_choice, "distribution", "nomal", ("normal", "uniform"))  # fmt: skip
 
 
-def test_check_unknown_and_compile(plain):
-    def tune(self, rate, *, momentum=0, **unknown):
-        rules.check_unknown(unknown, tune)
-
-    tune(None, 1, momentum=2)
-    refused(TypeError, "Unknown option 'momentun' of tune. Did you mean 'momentum'? There are: rate, momentum.",
-            tune, None, 1, momentun=2)  # fmt: skip
-    refused(TypeError, "Unknown option 'xyz' of tune. There are: rate, momentum.", tune, None, 1, xyz=2)
-    with pytest.raises(TypeError, match="Unknown option 'penality' of compile. Did you mean 'penalty'?"):
-        plain.compile(penality=penalties.r1())
-    with pytest.raises(TypeError, match="Unknown option 'loss_weights' of compile.*There are: generator_optimizer, "):
-        plain.compile(loss_weights=None)
-
-
 def test_check_arguments():
-    """A constructor's own, and its bases' as far as it hands them on."""
+    """A constructor's own, and its bases' as far as it hands them on; the nearest is named, or all."""
     for name in ("image_shape", "width", "pack", "average_momentum", "seed"):
         rules.check_arguments({name: None}, kerasgan.DCGAN)
     rules.check_arguments({"classes": 3}, kerasgan.models.lenet)
     refused(TypeError, "DCGAN has no argument 'widht'. Did you mean 'width'?",
             rules.check_arguments, {"widht": 3}, kerasgan.DCGAN)  # fmt: skip
-    refused(TypeError, "DCGAN has no argument 'self'.", rules.check_arguments, {"self": 3}, kerasgan.DCGAN)
-    with pytest.raises(TypeError, match="lenet has no argument 'width'."):
-        rules.check_arguments({"width": 3}, kerasgan.models.lenet)
+    with pytest.raises(TypeError, match="DCGAN has no argument 'self'. There are: image_shape, latent_size, "):
+        rules.check_arguments({"self": 3}, kerasgan.DCGAN)
+    refused(TypeError, "lenet has no argument 'width'. There are: image_shape, classes.",
+            rules.check_arguments, {"width": 3}, kerasgan.models.lenet)  # fmt: skip
+
+
+def test_compile_knows_its_options(plain):
+    refused(TypeError, "compile has no argument 'penality'. Did you mean 'penalty'?",
+            plain.compile, penality=penalties.r1())  # fmt: skip
+    with pytest.raises(TypeError, match="compile has no argument 'xyz'. There are: generator_optimizer, "):
+        plain.compile(xyz=None)
+
+
+def test_check_count():
+    for value in (1, 7, np.int64(3)):
+        rules.check_count("n", value)
+    for value in (0, -1, 1.5, 2.0, "2", None, True):
+        refused(ValueError, f"n is an integer of at least 1; saw {value!r}.", rules.check_count, "n", value)
 
 
 # --- constructors -----------------------------------------------------------------------------------------------------
@@ -87,6 +88,9 @@ def test_the_models_own_arguments():
         refused(ValueError, f"average_momentum lies in [0, 1); saw {momentum}.", dcgan, average_momentum=momentum)
     with pytest.raises(ValueError, match="Unknown latent_distribution 'nomal'. Did you mean 'normal'"):
         dcgan(latent_distribution="nomal")
+    for name in ("pack", "width", "discriminator_width", "latent_size", "kernel_size", "convolutions"):
+        for value in (0, -1, 1.5):
+            refused(ValueError, f"{name} is an integer of at least 1; saw {value!r}.", dcgan, **{name: value})
     with pytest.raises(ValueError, match="A seed is an integer in"):
         dcgan(seed=-1)
     with pytest.raises(TypeError, match="The generator is a built Keras model, or a function without arguments"):

@@ -28,6 +28,7 @@ class Adversarial(Trainable):
             the discriminator in float32 scores (batch, 1), logits.
         latent_distribution: "normal", or "uniform" in [-1, 1).
         average_momentum: m of average <- m average + (1 - m) generator, in [0, 1); 0 makes the average the generator.
+            0.999 is common practice and no number of the papers, whose samples come from the generator itself.
         pack: how many images D judges together, side by side in the channels (Lin et al. 2018, PacGAN).
         seed: of the model's own random state and of the order of the data, an integer in [0, 2**31).
     """
@@ -45,6 +46,7 @@ class Adversarial(Trainable):
     ):
         super().__init__(autocast=False, **kwargs)  # the networks cast for themselves; latents stay float32
         rules.check_choice("latent_distribution", latent_distribution, random.DISTRIBUTIONS)
+        rules.check_count("pack", pack)
         if not 0 <= average_momentum < 1:
             raise ValueError(f"average_momentum lies in [0, 1); saw {average_momentum}.")
         with networks.policy(self.dtype_policy):
@@ -95,33 +97,25 @@ class Adversarial(Trainable):
             augment: None, or a differentiable function (images, seed) -> images before D sees them, real and fake.
             instance_noise: None, a standard deviation of noise on D's images, or a schedule over steps.
             metrics: streaming metrics of (real, fake) images for `evaluate` and `validation_data`.
+            jit_compile, steps_per_execution, run_eagerly: Keras'; the first two fail under several replicas.
 
         Raises:
             TypeError: an unknown option. ValueError: a value out of range, or a combination that makes no sense.
         """
-        rules.check_unknown(unknown, Adversarial.compile)
+        rules.check_arguments(unknown, Adversarial.compile)
+        of_keras = dict(jit_compile=jit_compile, steps_per_execution=steps_per_execution, run_eagerly=run_eagerly)
         options = dict(  # plain values alone: Keras walks attributes when it saves and would store optimizers here
             loss=loss, penalty=penalty, alternate=alternate, discriminator_steps=discriminator_steps,
-            label_smoothing=label_smoothing, augment=augment, instance_noise=instance_noise, jit_compile=jit_compile,
-            steps_per_execution=steps_per_execution, run_eagerly=run_eagerly,
+            label_smoothing=label_smoothing, augment=augment, instance_noise=instance_noise, **of_keras,
         )  # fmt: skip
         own = self.default_optimizers()
         players = [generator_optimizer or own[0], discriminator_optimizer or own[1]]
         rules.check(self, players, options)
-        generator_optimizer, discriminator_optimizer = (
-            networks.prepared(optimizer, network)
-            for optimizer, network in zip(players, (self.generator, self.discriminator), strict=True)
-        )
+        first, second = map(networks.prepared, players, (self.generator, self.discriminator))
         self.loss, self.rules = losses.get(loss), options  # not before: what is refused changes nothing
-        super().compile(
-            optimizer=generator_optimizer,  # `model.optimizer`, so that stock callbacks act on it
-            auto_scale_loss=False,  # it would wrap this one alone; `prepared` wraps both
-            jit_compile=jit_compile,
-            steps_per_execution=steps_per_execution,
-            run_eagerly=run_eagerly,
-        )
-        self.discriminator_optimizer = discriminator_optimizer
-        self.measures = list(metrics)
+        # The generator's is `model.optimizer`: stock callbacks act on it. Keras would scale the loss of this one alone.
+        super().compile(optimizer=first, auto_scale_loss=False, **of_keras)
+        self.discriminator_optimizer, self.measures = second, list(metrics)
 
     def default_optimizers(self):
         """The paper's (generator, discriminator) optimizers; here Adam as in Radford et al. 2015, section 4."""

@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from kerasgan import penalties
+from kerasgan.models import rules
 from kerasgan.models.adversarial import Adversarial
 
 
@@ -22,9 +23,12 @@ def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions
 
     Returns:
         A functional model: (batch, latent_size) -> (batch, height, width, channels) in [-1, 1].
+
+    Raises:
+        ValueError: sides that do not halve, or other channels than 1, 3 or 4.
     """
+    levels = check_image_shape(image_shape)
     height, breadth, channels = image_shape
-    levels = halvings(height, breadth)
     widths = [width * min(2**i, 8) for i in reversed(range(levels))]
 
     def hidden(x):
@@ -78,7 +82,8 @@ class DCGAN(Adversarial):
 
     Args:
         image_shape: (height, width, channels): 1, 3 or 4 channels; sides that halve two to six times, to 4 to 16.
-        latent_size: length of z, 100 in the paper.
+            (64, 64, 3), the paper's, by default, or what a built network of your own says.
+        latent_size: length of z; 100, the paper's, by default, or what a generator of your own takes.
         width: channels next to the image, doubled at each level. None: 64, 32 above 64 pixels, 16 above 512, which
             keeps the default under 15 million parameters (the paper's 64x64 model has 128, and 36 million).
         kernel_size: of the strided convolutions, 5 in the authors' code.
@@ -86,15 +91,20 @@ class DCGAN(Adversarial):
         discriminator_width: the discriminator's `width`, where it is another than the generator's.
         generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default:
             gradient penalties and relativistic pairing, which train far better, do not go with it.
-        generator, discriminator: networks of your own instead: built models, or functions that build them.
+        generator, discriminator: networks of your own instead: built models, or functions that build them. What is
+            said above of sides, and width to discriminator_norm, is for networks built here.
         The rest is `Adversarial`'s.
+
+    Raises:
+        ValueError: sides that do not halve, other channels, a size that is no integer of at least 1, or a shape that is
+            not that of a network of your own.
     """
 
     def __init__(
         self,
-        image_shape=(64, 64, 3),
+        image_shape=None,
         *,
-        latent_size=100,
+        latent_size=None,
         width=None,
         kernel_size=5,
         convolutions=1,
@@ -106,22 +116,32 @@ class DCGAN(Adversarial):
         pack=1,
         **kwargs,
     ):
-        image_shape = tuple(image_shape)
-        check_image_shape(image_shape)
-        longest = max(image_shape[:2])
-        width = width or (64 if longest <= 64 else 32 if longest <= 512 else 16)
-        widths = dict(width=width, discriminator_width=discriminator_width or width)
-        shared = dict(kernel_size=kernel_size, convolutions=convolutions)
-        judged = (*image_shape[:2], image_shape[2] * pack)
-        super().__init__(
-            generator or (lambda: build_generator(image_shape, latent_size, width, norm=generator_norm, **shared)),
-            discriminator
-            or (lambda: build_discriminator(judged, widths["discriminator_width"], norm=discriminator_norm, **shared)),
-            pack=pack,
-            **kwargs,
+        given = image_shape and tuple(image_shape)
+        shape = given or shape_judged(discriminator, pack) or (64, 64, 3)
+        width = default_width(shape) if width is None else width
+        sizes = dict(
+            latent_size=100 if latent_size is None else latent_size,
+            width=width,
+            discriminator_width=width if discriminator_width is None else discriminator_width,
         )
+        shared = dict(kernel_size=kernel_size, convolutions=convolutions)
+        for name, value in (sizes | shared).items():
+            rules.check_count(name, value)
+
+        def new_generator():
+            return build_generator(shape, sizes["latent_size"], width, norm=generator_norm, **shared)
+
+        def new_discriminator():  # of what the generator makes: it is built first
+            height, breadth, channels = self.generator.outputs[0].shape[1:]
+            judged = (height, breadth, channels * pack)
+            return build_discriminator(judged, sizes["discriminator_width"], norm=discriminator_norm, **shared)
+
+        super().__init__(generator or new_generator, discriminator or new_discriminator, pack=pack, **kwargs)
+        check_asked("image_shape", given, self.image_shape)
+        check_asked("latent_size", latent_size and (latent_size,), self.latent_shape)
+        sizes["latent_size"] = self.latent_shape[0] if len(self.latent_shape) == 1 else None
         norms = dict(generator_norm=generator_norm, discriminator_norm=discriminator_norm)
-        self.config = dict(image_shape=image_shape, latent_size=latent_size, **widths, **shared, **norms)
+        self.config = dict(image_shape=self.image_shape, **sizes, **shared, **norms)
         self.own = {"generator": generator is not None, "discriminator": discriminator is not None}
 
     def get_config(self):
@@ -138,16 +158,25 @@ class DCGAN(Adversarial):
         return cls(**{**config, **own})
 
     @classmethod
-    def paper(cls, image_shape=(64, 64, 3), **options):
-        """The paper's model, compiled: BatchNorm in both players, uniform latents, Adam 2e-4 with beta_1 0.5."""
+    def paper(cls, image_shape=None, **options):
+        """The paper's model, compiled: BatchNorm in both players, uniform latents, Adam 2e-4 with beta_1 0.5.
+
+        Args:
+            image_shape: (height, width, channels), (64, 64, 3) by default. options: the constructor's, instead.
+        """
         defaults = dict(width=128, discriminator_norm=True, latent_distribution="uniform")
         model = cls(image_shape, **{**defaults, **options})
         model.compile()
         return model
 
     @classmethod
-    def modern(cls, image_shape=(64, 64, 3), gamma=1.0, learning_rate=5e-4, **options):
-        """The same generator trained as in Huang et al. 2024 (R3GAN): relativistic pairs with R1 and R2, compiled."""
+    def modern(cls, image_shape=None, gamma=1.0, learning_rate=5e-4, **options):
+        """The same generator trained as in Huang et al. 2024 (R3GAN): relativistic pairs with R1 and R2, compiled.
+
+        Args:
+            image_shape: (height, width, channels), (64, 64, 3) by default. options: the constructor's.
+            gamma: of R1 and R2, a number or a schedule over steps. learning_rate: of both Adams, beta_1 0, beta_2 0.99.
+        """
         model = cls(image_shape, **options)
         adams = [keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=0.99) for _ in range(2)]
         model.compile(*adams, loss="relativistic", penalty=penalties.r1_r2(gamma))
@@ -187,6 +216,26 @@ def downward(filters, kernel_size, use_bias):
 def flat(filters, use_bias):
     """The same sides."""
     return layers.Conv2D(filters, 3, 1, "same", use_bias=use_bias, kernel_initializer=normal())
+
+
+def default_width(image_shape):
+    """Channels next to the image that keep both networks together under 15 million parameters."""
+    longest = max(image_shape[:2])
+    return 64 if longest <= 64 else 32 if longest <= 512 else 16
+
+
+def shape_judged(discriminator, pack):
+    """The shape of the images that a built discriminator takes; None of what is not built yet."""
+    if not isinstance(discriminator, keras.Model):
+        return None
+    height, width, channels = discriminator.inputs[0].shape[1:]
+    return height, width, channels // pack
+
+
+def check_asked(name, asked, made):
+    """Refuse a shape that was asked for and is not that of the generator that was given."""
+    if asked not in (None, made):
+        raise ValueError(f"{name} asks for {asked}, and the generator that was given has {made}: leave {name} out.")
 
 
 def halvings(height, width):

@@ -33,10 +33,14 @@ class Generative(keras.Model):
         Args:
             n: how many, at least 1.
             seed: an integer in [0, 2**31); None draws one, kept in `model.last_seed`.
+            labels: of a conditional model, the class of each image; others take none.
             batch_size: how many at a time; it changes no image.
 
         Returns:
             uint8 array (n, height, width, channels).
+
+        Raises:
+            ValueError: n or batch_size is no integer of at least 1, no such seed, or labels where there are no classes.
         """
         rules.check_generate(self, n, labels, batch_size)
         self.last_seed = seed = random.seed_of(seed)

@@ -19,13 +19,27 @@ def check_choice(what, value, choices):
         raise ValueError(f"Unknown {what} {value!r}.{nearest(value, choices)} There are: {', '.join(choices)}.")
 
 
-def check_unknown(options, function):
-    """Refuse options that `function` does not know, and name the nearest that it knows."""
-    names = [n for n in inspect.signature(function).parameters if n not in ("self", "unknown")]
-    for name in options:
-        raise TypeError(
-            f"Unknown option {name!r} of {function.__name__}.{nearest(name, names)} There are: {', '.join(names)}."
-        )
+def check_arguments(arguments, function):
+    """Refuse arguments that a function or constructor does not know, its bases' included; name the nearest, or all."""
+    names = []
+    for base in function.__mro__ if inspect.isclass(function) else [function]:
+        code = base.__init__ if inspect.isclass(base) else base
+        parameters = inspect.signature(code).parameters.values()
+        names += [
+            p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"
+        ]
+        if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+            break
+    for name in arguments:
+        if name not in names:
+            hint = nearest(name, names) or f" There are: {', '.join(names)}."
+            raise TypeError(f"{function.__name__} has no argument {name!r}.{hint}")
+
+
+def check_count(name, value):
+    """Refuse what is no integer of at least 1."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise ValueError(f"{name} is an integer of at least 1; saw {value!r}.")
 
 
 def check_players(discriminator, image_shape, pack):
@@ -64,8 +78,7 @@ def check(model, optimizers, rules):
     if noise is not None and not callable(noise) and not (isinstance(noise, int | float) and noise >= 0):
         raise ValueError(f"instance_noise is None, a deviation >= 0 or a schedule of it over steps; saw {noise!r}.")
     for name in ("discriminator_steps", "steps_per_execution"):
-        if not isinstance(rules[name], int) or rules[name] < 1:
-            raise ValueError(f"{name} is an integer of at least 1; saw {rules[name]!r}.")
+        check_count(name, rules[name])
     if gradients.replicas() > 1:
         for name, plain in (("steps_per_execution", 1), ("jit_compile", False)):
             if rules[name] != plain:
@@ -123,22 +136,4 @@ def check_generate(model, n, labels, batch_size):
     if labels is not None and not model.conditional:
         raise ValueError(f"{type(model).__name__} is unconditional: generate takes no labels.")
     for name, value in (("n", n), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-            raise ValueError(f"generate: {name} is an integer of at least 1; saw {value!r}.")
-
-
-def check_arguments(arguments, function):
-    """Refuse arguments that a constructor does not know, its bases' included, and name the nearest that it knows."""
-    bases = function.__mro__ if inspect.isclass(function) else [function]
-    names = []
-    for base in bases:
-        code = base.__init__ if inspect.isclass(base) else base
-        parameters = inspect.signature(code).parameters.values()
-        names += [
-            p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"
-        ]
-        if not any(p.kind == p.VAR_KEYWORD for p in parameters):
-            break
-    for name in arguments:
-        if name not in names:
-            raise TypeError(f"{function.__name__} has no argument {name!r}.{nearest(name, names)}")
+        check_count(f"generate: {name}", value)
