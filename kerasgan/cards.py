@@ -197,12 +197,11 @@ def render(card):
     rows["images"] = f"{tuple(card['images']['shape'])} in [-1, 1]"
     rows |= {f"licence of the {part}": text for part, text in card["licences"].items()}
     lines += table(["", ""], rows.items()) + [""]
-    if card.get("metrics"):
-        lines += ["## Measured", ""] + table(
-            ["metric", "this model", "real data", "protocol"],
-            [[m["metric"], spread(m), real(m), protocol(m)] for m in card["metrics"]],
-        )
-        lines += [""]
+    if records := card.get("metrics"):
+        shared = {key: value for key, value in records[0].items() if all(r.get(key) == value for r in records)}
+        numbers = [[r["metric"], spread(r), real(r), protocol(r, without=shared)] for r in records]
+        lines += ["## Measured", "", *table(["metric", "this model", "real data", "of this metric alone"], numbers)]
+        lines += ["", f"Protocol: {protocol(shared)}.", ""]
     training = card["training"]
     lines += ["## Training", "", f"`kerasgan train {card['name']}`; the recipe is `recipe.toml`.", ""]
     lines += table(["", ""], [(key.replace("_", " "), value) for key, value in training.items()]) + [""]
@@ -229,7 +228,7 @@ def real(record):
     return f"{record['real']:.4g}" if record.get("real") is not None else ""
 
 
-def protocol(record):
-    """The protocol in words: a number never travels without it."""
-    skip = ("metric", "value", "spread", "real")
+def protocol(record, without=()):
+    """The protocol in words, without what was said of all metrics at once: a number never travels without it."""
+    skip = {"metric", "value", "spread", "real", *without}
     return "; ".join(f"{key} {value}" for key, value in record.items() if key not in skip)

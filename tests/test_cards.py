@@ -188,7 +188,7 @@ def test_render(card):
         "| paper | A 2014 / B 2015 |",
         "| latents | (100,), normal |",
         "| licence of the weights | CC0 |",
-        "| frechet_distance | 8.021 ± 0.11 (2 sampling seeds) | 0.6 | n 500; seeds [1, 2] |",
+        "| frechet_distance | 8.021 ± 0.11 (2 sampling seeds) | 0.6 |  |\n\nProtocol: n 500; seeds [1, 2].\n",
         "| steps | 7 |\n| batch size | 3 |",
     ):
         assert part in text
@@ -197,6 +197,14 @@ def test_render(card):
 def test_render_leaves_out_what_a_recipe_did_not_say(card):
     text = cards.render(card | {"summary": None, "paper": None, "task": None, "metrics": []})
     assert "None" not in text and "Measured" not in text
+
+
+def test_what_all_numbers_share_is_said_once(card):
+    (record,) = card["metrics"]
+    coverage = record | {"metric": "coverage", "value": 0.8, "spread": None, "k": 5}
+    text = cards.render(card | {"metrics": [record, coverage]})
+    assert "| coverage | 0.8 | 0.6 | k 5 |" in text and text.count("n 500") == 1
+    assert cards.protocol(coverage, without={"n", "k"}) == "seeds [1, 2]"
 
 
 def test_the_words_of_a_record(card):
