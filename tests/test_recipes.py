@@ -96,7 +96,7 @@ def test_check_keys_and_check_kind(tmp_path):
     recipes.check_kind(path, recipe | {"augment": {}}, "generator")
     with pytest.raises(ValueError, match="the generator reads nothing; saw flip"):
         recipes.check_kind(path, recipe, "generator")
-    with pytest.raises(ValueError, match=r"lacks optimizer in its section \[compile\]"):
+    with pytest.raises(ValueError, match=r"lacks test, validation in its section \[data\]"):
         recipes.check_kind(path, recipe, "extractor")
 
 
