@@ -3,14 +3,13 @@
 import inspect
 from types import SimpleNamespace
 
-import goldens
 import keras
 import numpy as np
 import pytest
 from goldens import GOLDENS
 from keras import ops
 
-from kerasgan import callbacks, data, penalties
+from kerasgan import data
 from kerasgan.models import VARIANTS, networks
 from kerasgan.models.adversarial import Adversarial
 from kerasgan.models.generative import Generative
@@ -195,68 +194,3 @@ def test_several_steps_per_execution(golden):
     assert int(block.step) == 4
     for mine, other in zip(arrays(block.weights), arrays(single.weights), strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-6)
-
-
-# --- tf.distribute ----------------------------------------------------------------------------------------------------
-
-
-def distributed():
-    """Run by a child: every golden, trained plainly, on one device and on two logical CPU devices."""
-    import tensorflow as tf
-
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    strategies = {
-        "none": tf.distribute.get_strategy(),
-        "one device": tf.distribute.OneDeviceStrategy("CPU:0"),
-        "two replicas": tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
-    }
-    found, rules = {}, {"penalty": penalties.gradient_penalty(0.1), "instance_noise": 0.1, "discriminator_steps": 2}
-    for golden in GOLDENS:
-        start = None
-        for name, strategy in strategies.items():
-            with strategy.scope():
-                model = golden.build_plain(average_momentum=0.5)
-                start = start or model.get_weights()
-                model.set_weights(start)
-                model.compile(*sgd(), **rules)
-            history = model.fit(golden.images(32), batch_size=16, epochs=2, verbose=0).history
-            images = model.generate(5, seed=1)
-            found[golden.variant, name] = arrays(model.weights), history, images, moved(start, model.weights)
-        with strategies["two replicas"].scope():  # BatchNorm and Dropout: each replica has its own batch and masks
-            model = golden.build_noisy()
-            model.compile()
-        before = arrays(model.trainable_variables)
-        history = model.fit(golden.images(32), batch_size=16, verbose=0).history
-        trained = moved(before, model.trainable_variables)
-        good, watch = arrays(model.state), callbacks.StopOnNaN()
-        watch.set_model(model)
-        watch.on_train_begin()
-        model.set_weights([w * np.nan if w.dtype.kind == "f" else w for w in model.get_weights()])
-        found[golden.variant, "noisy"] = history, trained, watch.undone("loss became nan"), moved(good, model.state)
-    return found
-
-
-@pytest.fixture(scope="module")
-def on_devices(tmp_path_factory):
-    return goldens.in_child(distributed, folder=tmp_path_factory.mktemp("devices"))
-
-
-@pytest.mark.parametrize("strategy", ["one device", "two replicas"])
-def test_a_strategy_trains_as_no_strategy_does(golden, on_devices, strategy):
-    """Noise and penalty on: it is drawn for all replicas together, and each takes its own part."""
-    weights, history, images, has_moved = on_devices[golden.variant, "none"]
-    assert sum(has_moved) > len(has_moved) / 2, "nothing was trained"
-    found = on_devices[golden.variant, strategy]
-    for mine, plain in zip(found[0], weights, strict=True):
-        np.testing.assert_allclose(mine, plain, atol=1e-5)
-    assert found[1].keys() == history.keys()
-    for name in history:
-        np.testing.assert_allclose(found[1][name], history[name], atol=1e-5)
-    assert np.abs(found[2].astype(int) - images).max() <= 1
-
-
-def test_replicas_train_networks_that_mix_images(golden, on_devices):
-    history, has_moved, message, undone = on_devices[golden.variant, "noisy"]
-    assert np.isfinite(list(history.values())).all() and all(has_moved)
-    assert "the weights are those of step 2" in message and not any(undone)

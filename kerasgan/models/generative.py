@@ -148,7 +148,7 @@ class Generative(keras.Model):
     def _maybe_symbolic_build(self, *args, **kwargs):
         """Nothing: the networks arrive built. Keras' own runs the model on images, and fails across workers (trap 25).
 
-        Private: without this `fit` under MultiWorkerMirroredStrategy raises; `test_distribution` would notice.
+        Private: without this `fit` of two workers raises; `test_two_workers_train_one_model` would notice.
         """
 
     def save_own_variables(self, store):

@@ -84,5 +84,8 @@ def packed(images, count):
 
 
 def shaped(logs):
-    """Logs of shape (1,) across workers, where Keras reduces them over axis 0 (keras#20585)."""
+    """Logs of shape (1,) across workers, where Keras reduces them over axis 0 (keras#20585).
+
+    Without it `test_two_workers_train_one_model` fails.
+    """
     return {name: ops.reshape(value, (1,)) for name, value in logs.items()} if gradients.across_workers() else logs
