@@ -1,6 +1,7 @@
 """The `kerasgan` command. Data goes to stdout, progress to stderr; a user's mistake is one sentence and exit code 1."""
 
 import json
+import os
 import pathlib
 import sys
 import warnings
@@ -63,6 +64,7 @@ def refuse(context, error):
 @click.version_option(__version__)
 def main(debug):
     """GANs for Keras: trained models to sample, fine-tune, measure and export."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is imported, by a command
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
