@@ -155,7 +155,15 @@ class BestAverage(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """A progress bar on stderr with the losses and the time left; a line per epoch where stderr is no terminal."""
+    """A progress bar on stderr with the losses and the time left; a line per epoch where stderr is no terminal.
+
+    Args:
+        epochs: of the whole training, where `fit` is called for a part of it; None is `fit`'s own.
+    """
+
+    def __init__(self, epochs=None):
+        super().__init__()
+        self.epochs = epochs
 
     def on_train_begin(self, logs=None):
         """Open the bar."""
@@ -171,7 +179,7 @@ class Progress(keras.callbacks.Callback):
 
     def fields(self, epoch):
         """What the columns show of an epoch."""
-        return {"epoch": epoch, "epochs": self.params["epochs"], "losses": ""}
+        return {"epoch": epoch, "epochs": self.epochs or self.params["epochs"], "losses": ""}
 
     def on_epoch_begin(self, epoch, logs=None):
         """Start the bar anew."""
@@ -183,7 +191,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Leave a line."""
-        line = f"epoch {epoch + 1}/{self.params['epochs']}: {self.words(logs)}"
+        line = f"epoch {epoch + 1}/{self.epochs or self.params['epochs']}: {self.words(logs)}"
         self.console.print(line, highlight=False, soft_wrap=True)  # or it would break at 80 characters in a log
 
     def on_train_end(self, logs=None):

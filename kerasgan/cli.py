@@ -153,11 +153,12 @@ def train(name, output, resume, source, epochs, tensorboard, as_json):
     Ctrl-C saves; --resume with the same --data and --epochs goes on to the bits of a training that was never stopped,
     on the CPU. An extractor trains in minutes: Ctrl-C ends it, and it does not resume.
     """
-    from kerasgan import training
+    from kerasgan import recipes, training
     from kerasgan.callbacks import Progress
 
-    run = training.run_folder(training.find_recipe(name), output)
-    callbacks = [progress := Progress()]
+    recipe = training.find_recipe(name)
+    run = training.run_folder(recipe, output)
+    callbacks = [progress := Progress(epochs or recipes.read(recipe)["training"]["epochs"])]
     if tensorboard:
         callbacks.append(tensorboard_callback(run / "tensorboard"))
     try:
