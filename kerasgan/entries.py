@@ -20,12 +20,12 @@ def name_of(recipe_path):
     return recipe_path.resolve().parent.name if recipe_path.name == "recipe.toml" else recipe_path.stem
 
 
-def of_game(folder, path, recipe, model, dataset, history):
+def of_game(folder, path, recipe, model, dataset, history, chosen=None):
     """The entry of a trained variant; returns its folder.
 
     Args:
         folder: where. path, recipe: of the recipe. model: trained. dataset: what it was trained on.
-        history: the logs of its epochs.
+        history: the logs of its epochs. chosen: {monitor, value, epoch, ...} of the average that the model was given.
     """
     latents = model.latents_of(GOLDEN_SEED, range(GOLDEN))
     golden = {"latents": latents, "images": model.sample(latents)}
@@ -36,6 +36,9 @@ def of_game(folder, path, recipe, model, dataset, history):
         "training": run_of(recipe, dataset, history, int(model.step)),
         "history": history,
     }
+    if chosen:
+        words = "epoch {epoch}: the best {monitor} of the average, {value:.4g} on the validation split"
+        card["training"] |= {"chosen": words.format(**chosen)}
     return write(folder, path, card, model, golden, {"samples.png": plotting.grid(model.generate(64, seed=0))})
 
 

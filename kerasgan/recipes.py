@@ -119,8 +119,10 @@ def build(model):
     return VARIANTS[variant](**lists)
 
 
-def compile_model(model, section, steps=None):
+def compile_model(model, section, steps=None, metrics=()):
     """Compile a model by the rules of a `[compile]` section; schedules run over `steps` steps, or are at their end.
+
+    `metrics` are `compile`'s: what the model is measured with is no rule of its game.
 
     Raises:
         ValueError, TypeError: unknown or refused rules; the nearest name is given.
@@ -136,7 +138,7 @@ def compile_model(model, section, steps=None):
         elif name == "loss":
             losses.get(value)
         options[name] = value
-    model.compile(**options)
+    model.compile(**options, metrics=metrics)
 
 
 def penalty(section, steps=None):
@@ -160,16 +162,20 @@ def optimizer(section, steps=None):
 def scheduled(value, steps=None, rest=True):
     """A number as it is, or the schedule that `{schedule = "cosine", first = a, last = b}` describes.
 
-    "cosine" and "linear" run over `over` x steps (the whole training by default), then stay at `last`. Without `steps`,
-    for whoever trains on from the end, it is the constant `last`: a penalty or noise that has faded stays away. Not so
-    a learning rate (`rest=False`), with which nothing would ever be learnt: where it ends at 0 it is `first`.
+    "cosine" and "linear" run over `over` x steps (the whole training by default), or over the schedule's own `steps`,
+    then stay at `last`. With neither, for whoever trains on from the end, it is the constant `last`: a penalty or noise
+    that has faded stays away. Not so a learning rate (`rest=False`), with which nothing would ever be learnt: where it
+    ends at 0 it is `first`.
     """
     if not isinstance(value, dict):
         return value
-    check_table("schedule", value, {"schedule", "first", "last"}, {"over"})
+    check_table("schedule", value, {"schedule", "first", "last"}, {"over", "steps"})
     rules.check_choice("schedule", value["schedule"], ("cosine", "linear"))
     first, last, share, kind = value["first"], value["last"], value.get("over", 1.0), value["schedule"]
-    for key, number in {"first": first, "last": last, "over": share}.items():
+    if {"over", "steps"} <= value.keys():
+        raise ValueError(f"A schedule runs `over` a share of the training or for its own `steps`, not both: {value}.")
+    steps = value.get("steps", steps)
+    for key, number in {"first": first, "last": last, "over": share, "steps": steps or 0}.items():
         if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < float("inf"):
             raise ValueError(f"The {key!r} of a schedule is a number of at least 0; saw {number!r}.")
     if kind == "cosine" and not first:

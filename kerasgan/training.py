@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from kerasgan import data, entries, extractors, recipes, zoo
-from kerasgan.callbacks import SampleGrid
+from kerasgan.callbacks import BestAverage, SampleGrid
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
 from kerasgan.files import write_json
 from kerasgan.models import networks, rules
@@ -44,6 +44,8 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
     Args:
         name: of a recipe in the zoo, or the path of a `.toml` file.
         output: the folder of the run, `runs/<name>` by default: checkpoints, a sample grid per epoch, history, `entry`.
+            Where the recipe has a validation split and an extractor, `entry` has the average of the epoch whose Frechet
+            distance to that split was the least.
         resume: go on from the newest checkpoint of that folder, with the same recipe, source and epochs.
         source: other training data than the recipe's, as `kerasgan.data.read` takes them.
         epochs: instead of the recipe's.
@@ -72,15 +74,17 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
 
 def train_game(path, recipe, run, resume=False, callbacks=(), verbose="auto"):
     """Train a variant in the folder `run`; Args and Raises as in `train`."""
-    model, dataset = prepared(recipe)
+    model, dataset, validation = prepared(recipe)
     run.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(run / "checkpoints", about=about(recipe, dataset))
     start = checkpoints.restore(model) if resume else 0
     saver = SaveCheckpoints(checkpoints, recipe["training"].get("checkpoint_steps", 200))
     history = History(run / "history.json", since=start)
     own = [history, saver, SampleGrid(run / "samples")]  # history first: no checkpoint may be ahead of it
+    best = BestAverage(run / "best.weights.h5")
+    own = [best, *own] if validation else own
     try:
-        play(model, dataset, recipe["training"]["epochs"], start, [*own, *callbacks], verbose)
+        play(model, dataset, recipe["training"]["epochs"], start, [*own, *callbacks], verbose, validation)
     except FloatingPointError:
         if model.is_finite():  # StopOnNaN has put the last good weights back
             checkpoints.save(model)
@@ -90,11 +94,12 @@ def train_game(path, recipe, run, resume=False, callbacks=(), verbose="auto"):
     if saver.interrupted:
         steps = recipe["training"]["epochs"] * len(dataset)
         raise Interrupted(f"Stopped at step {int(model.step)} of {steps}, saved in {run}. Go on with --resume.")
-    return entries.of_game(run / "entry", path, recipe, model, dataset, history.epochs)
+    chosen = best.give_back(model) if validation else None
+    return entries.of_game(run / "entry", path, recipe, model, dataset, history.epochs, chosen)
 
 
 def prepared(recipe):
-    """The compiled model and the dataset of a game's recipe: every mistake in it is found here, before the work."""
+    """The compiled model, training and validation images of a game's recipe: its mistakes are found before the work."""
     settings = recipe["training"]
     seed = settings.get("seed", 0)
     keras.utils.set_random_seed(seed)  # the initial weights
@@ -104,8 +109,11 @@ def prepared(recipe):
     dataset = data.read(
         recipe["data"]["train"], batch_size=settings["batch_size"], seed=seed, image_shape=model.image_shape
     )
-    recipes.compile_model(model, recipe["compile"], settings["epochs"] * len(dataset))
-    return model, dataset
+    split = recipe["data"].get("validation")
+    metrics = zoo.metrics_in(recipe["card"].get("extractor")) if split else []
+    validation = data.read(split, batch_size=1, image_shape=model.image_shape) if metrics else None
+    recipes.compile_model(model, recipe["compile"], settings["epochs"] * len(dataset), metrics)
+    return model, dataset, validation
 
 
 def about(recipe, dataset):
@@ -144,16 +152,18 @@ def check_run(run, resume):
         raise PermissionError(f"Cannot write in {run}: {there} is not a writable folder. Choose another --output.")
 
 
-def play(model, dataset, epochs, start, callbacks, verbose):
+def play(model, dataset, epochs, start, callbacks, verbose, validation=None):
     """Fit from step `start` to the end of the last epoch: a half-done epoch is finished first."""
+    measured = dict(validation_data=validation, validation_batch_size=500)
+    options = dict(callbacks=callbacks, verbose=verbose, **measured)
     epoch, done = divmod(start, len(dataset))
     if done:
         left = len(dataset) - done
-        model.fit(dataset.stream(start), steps_per_epoch=left, initial_epoch=epoch, epochs=epoch + 1,
-                  callbacks=callbacks, verbose=verbose, shuffle=False)  # fmt: skip
+        model.fit(dataset.stream(start), steps_per_epoch=left, initial_epoch=epoch, epochs=epoch + 1, shuffle=False,
+                  **options)  # fmt: skip
         epoch += 1
     if epoch < epochs and not model.stop_training:
-        model.fit(dataset, initial_epoch=epoch, epochs=epochs, callbacks=callbacks, verbose=verbose)
+        model.fit(dataset, initial_epoch=epoch, epochs=epochs, **options)
 
 
 class History(keras.callbacks.Callback):

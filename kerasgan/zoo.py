@@ -109,7 +109,8 @@ def load(name):
         name: of an entry, or the path of an entry's folder or of a `.keras` file.
 
     Returns:
-        A variant's model; for an extractor its classifier, a `keras.Model` from images in [-1, 1] to logits.
+        A variant's model, with the Frechet distance in its extractor's features as a metric for `evaluate` and
+        `validation_data`; for an extractor its classifier, a `keras.Model` from images in [-1, 1] to logits.
 
     Raises:
         ValueError: no such entry, or a file that is not what its card says; nothing is loaded then.
@@ -119,7 +120,26 @@ def load(name):
         return load_keras(name)
     folder, card = find(name)
     tell_licence(card["name"], card.get("commercial"), card["licences"].get("weights"), card["licences"].get("data"))
-    return restore(folder, card)
+    return restore(folder, card, metrics_in(card.get("extractor")))
+
+
+def metrics_in(extractor_name):
+    """[the Frechet distance in an extractor's features]; [] without a name, and where there is no such extractor.
+
+    A warning says so then: an extractor that is not on this machine keeps no generator from drawing.
+    """
+    if not extractor_name:
+        return []
+    try:
+        found = find(extractor_name)
+    except (ValueError, OSError) as error:
+        message = f"Nothing measures this model, until you compile(metrics=[...]): its extractor was not found. {error}"
+        warnings.warn(message, stacklevel=3)
+        return []
+    from kerasgan.metrics import FrechetDistance
+    from kerasgan.models.classifiers import extractor
+
+    return [FrechetDistance(extractor(restore(*found)))]
 
 
 def load_keras(path):
@@ -136,8 +156,11 @@ def load_keras(path):
         raise ValueError(f"{path} is damaged, or no .keras file: {error}.") from None
 
 
-def restore(folder, card):
-    """Build what the card describes, and give it the weights: hashes and architecture first, weights last."""
+def restore(folder, card, metrics=()):
+    """Build what the card describes, and give it the weights: hashes and architecture first, weights last.
+
+    A generator is compiled, with these metrics, for a training that begins: its step is 0, its optimizers are new.
+    """
     from kerasgan import recipes
 
     network = recipes.build(card["model"])
@@ -152,8 +175,7 @@ def restore(folder, card):
         weights.load_weights(paths[part])
     if card["kind"] == "generator":
         network.generator.set_weights(network.average.get_weights())
-        network.step.assign(card["training"]["steps"])  # the average moves as slowly as at the end of the training
-        recipes.compile_model(network, card["compile"])
+        recipes.compile_model(network, card["compile"], metrics=metrics)
     return network
 
 

@@ -136,8 +136,27 @@ def test_batch_norm_stands_where_the_paper_puts_it(norm, convolutions):
             assert isinstance(layer, layers.BatchNormalization) or layer.use_bias is (layer not in normed)
     projection, *hidden, _ = of_type(generator, layers.Dense, *CONVOLUTIONS)
     judging = of_type(discriminator, *CONVOLUTIONS)[convolutions:]
-    assert len(hidden) == len(judging) == 2 * convolutions
+    assert len(judging) == 2 * convolutions and len(hidden) == 3 * convolutions - 1
     assert normed == ({projection, *hidden, *judging} if norm else set())
+
+
+def test_two_convolutions_a_level_as_in_the_authors_32x32_model():
+    """Their discriminator behind the 82.8% of Table 1; their generator ends with 3x3 at the full size, as ours does."""
+    generator = build_generator((32, 32, 3), 256, 16, kernel_size=3, convolutions=2)
+    *_, before, last = of_type(generator, *CONVOLUTIONS)
+    assert before.output.shape[1:] == (32, 32, 16) and last.kernel.shape == (3, 3, 16, 3) and last.strides == (1, 1)
+    discriminator = build_discriminator((32, 32, 3), 128, kernel_size=3, convolutions=2)
+    kernels = [(layer.filters, *layer.kernel_size, *layer.strides) for layer in of_type(discriminator, *CONVOLUTIONS)]
+    assert kernels == [(count, 3, 3, stride, stride) for count in (128, 256, 512) for stride in (1, 2)]
+
+
+def test_the_discriminator_may_have_fewer_convolutions():
+    judge = dict(discriminator_width=3, discriminator_convolutions=1)
+    model = DCGAN((16, 16, 1), latent_size=4, width=2, convolutions=2, **judge)
+    assert len(of_type(model.discriminator, *CONVOLUTIONS)) == 2
+    assert [layer.strides for layer in of_type(model.generator, *CONVOLUTIONS)] == [(2, 2), (1, 1), (2, 2), (1, 1)]
+    assert [layer.output.shape[1:] for layer in of_type(model.generator, layers.ReLU)][-1] == (16, 16, 2)
+    assert model.get_config()["discriminator_convolutions"] == 1
 
 
 def test_the_guidelines_of_section_3():

@@ -151,6 +151,7 @@ def test_what_build_refuses(changes, error, sentence):
         ({"schedule": "cosine", "first": 1.0, "last": 0.1}, {0: 1, 50: 0.55, 100: 0.1, 1000: 0.1}),
         ({"schedule": "cosine", "first": 2, "last": 0, "over": 0.5}, {25: 1, 10: 1 + math.cos(math.pi / 5), 50: 0}),
         ({"schedule": "linear", "first": 3, "last": 1, "over": 0}, {1: 1}),
+        ({"schedule": "linear", "first": 4, "last": 2, "steps": 10}, {0: 4, 5: 3, 10: 2, 100: 2}),
     ],
 )
 def test_scheduled(section, values):
@@ -174,6 +175,8 @@ def test_without_steps_a_schedule_is_at_its_end():
     assert recipes.penalty({"kind": "r1", "weight": fading}).weight == 0
     with pytest.raises(ValueError, match="A schedule needs last"):
         recipes.scheduled({"schedule": "linear", "first": 1})
+    own = {"schedule": "linear", "first": 4, "last": 2, "steps": 10}  # it need not know how long the training is
+    assert float(recipes.scheduled(own)(5)) == float(recipes.scheduled(own, 1000)(5)) == 3
 
 
 @pytest.mark.parametrize(
@@ -189,6 +192,8 @@ def test_without_steps_a_schedule_is_at_its_end():
         ({"schedule": "linear", "first": 1, "last": math.nan}, "The 'last' of .* saw nan"),
         ({"schedule": "linear", "first": math.inf, "last": 1}, "The 'first' of .* saw inf"),
         ({"schedule": "linear", "first": 1, "last": 0, "over": -1}, "The 'over' of .* saw -1"),
+        ({"schedule": "linear", "first": 1, "last": 0, "steps": "9"}, "The 'steps' of .* saw '9'"),
+        ({"schedule": "linear", "first": 1, "last": 0, "steps": 9, "over": 1}, "for its own `steps`, not both"),
         ({"schedule": "cosine", "first": 0, "last": 1}, "A cosine schedule starts above 0"),
     ],
 )  # fmt: skip

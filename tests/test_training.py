@@ -3,13 +3,14 @@
 import json
 import os
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
-from kerasgan import DCGAN, data, images, recipes, training, zoo
+from kerasgan import DCGAN, data, images, plotting, recipes, training, zoo
 from kerasgan.checkpoints import Checkpoints
 
 RECIPE = """
@@ -104,6 +105,37 @@ def test_of_source_keeps_what_selects():
     assert game["data"]["train"] == "a" and "commercial" in game["card"], "the recipe itself was changed"
 
 
+def test_the_average_that_validation_finds_best_becomes_the_entry(tiny_recipe, tiny_zoo, tmp_path, monkeypatch):
+    """Stopped and resumed too: the best is remembered, and the split draws from no other random state."""
+    monkeypatch.setenv("KERASGAN_ZOO", f"{tiny_zoo}{os.pathsep}{Path(zoo.HERE).parent / 'zoo'}")
+    path, pictures = tmp_path / "chosen.toml", np.load(tiny_recipe.with_name("squares.npz"))["images"]
+    np.savez(tmp_path / "held_out.npz", images=np.concatenate([np.roll(pictures, i, axis=1) for i in (1, 2, 3)]))
+    text = (
+        tiny_recipe.read_text()
+        .replace("[card]", '[card]\nextractor = "lenet_mnist"')
+        .replace("epochs = 6", "epochs = 3")
+    )
+    path.write_text(text.replace("[data]", f'[data]\nvalidation = "{(tmp_path / "held_out.npz").as_posix()}"'))
+    run = tmp_path / "run"
+    with pytest.raises(training.Interrupted):
+        training.train(path, run, callbacks=[Say(6, signal.SIGTERM)], verbose=0)
+    card = zoo.info(training.train(path, run, resume=True, verbose=0))
+    values = [epoch["val_frechet_distance"] for epoch in card["history"]]
+    assert len(values) == 3 and len(set(values)) == 3 and np.isfinite(values).all()
+    epoch = int(np.argmin(values)) + 1
+    assert card["training"]["chosen"].startswith(
+        f"epoch {epoch}: the best val_frechet_distance of the average, {min(values):.4g}"
+    )
+    best = recipes.build(card["model"])
+    best.average.load_weights(run / "best.weights.h5")
+    entry = zoo.load(run / "entry")
+    assert all(map(np.array_equal, entry.average.get_weights(), best.average.get_weights()))
+    np.testing.assert_array_equal(
+        plotting.grid(entry.generate(64, seed=0)), images.read(run / "samples" / f"epoch-000{epoch}.png")
+    )
+    assert zoo.verify(run / "entry")["ok"]
+
+
 # --- stopped ----------------------------------------------------------------------------------------------------------
 
 
@@ -132,7 +164,7 @@ def test_a_loss_that_is_nan_leaves_the_last_good_weights(recipe, tmp_path):
     with pytest.raises(FloatingPointError, match=sentence):
         training.train(path, tmp_path / "run", verbose=0)
     assert signal.getsignal(signal.SIGTERM) is before
-    checkpoints, (model, _) = Checkpoints(tmp_path / "run" / "checkpoints"), training.prepared(recipes.read(path))
+    checkpoints, (model, *_) = Checkpoints(tmp_path / "run" / "checkpoints"), training.prepared(recipes.read(path))
     assert checkpoints.restore(model) == 0 and model.is_finite()
 
 
@@ -149,7 +181,7 @@ def test_a_checkpoint_of_weights_that_are_not_finite_is_never_left(recipe, tmp_p
     run = tmp_path / "run"
     with pytest.raises(FloatingPointError):
         training.train(recipe, run, callbacks=[Break()], verbose=0)
-    checkpoints, (model, _) = Checkpoints(run / "checkpoints"), training.prepared(recipes.read(recipe))
+    checkpoints, (model, *_) = Checkpoints(run / "checkpoints"), training.prepared(recipes.read(recipe))
     assert checkpoints.restore(model) <= 4 and model.is_finite() and not (run / "entry").exists()
 
 

@@ -175,7 +175,7 @@ def test_the_same_training_goes_on(recipe, stopped):
 
 def test_about(recipe):
     read = recipes.read(recipe)
-    model, dataset = training.prepared(read)
+    model, dataset, _ = training.prepared(read)
     assert training.about(read, dataset) == {
         "compile": read["compile"], "training": {"epochs": 3, "batch_size": 4, "seed": 3},
         "data": {"train": read["data"]["train"], "fingerprint": dataset.fingerprint[:16]},

@@ -11,6 +11,9 @@ import pytest
 
 import kerasgan
 from kerasgan import cards, recipes, zoo
+from kerasgan.models.classifiers import extractor
+
+SHIPPED = zoo.shipped()
 
 
 def change_card(folder, **changes):
@@ -133,7 +136,7 @@ def test_load(tiny, tmp_path, how):
     name = {"name": "tiny", "folder": str(tiny), "path": tiny, ".keras": tmp_path / "saved.keras"}[how]
     model, golden = zoo.load(name), np.load(tiny / "golden.npz")
     assert model.compiled and model.loss.name == "relativistic"
-    assert int(model.step) == zoo.info("tiny")["training"]["steps"] == 24
+    assert int(model.step) == 0, "schedules, and the momentum of the average, begin with whoever trains on"
     for mine, mean in zip(model.generator.get_weights(), model.average.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, mean)
     assert golden["images"].std() > 5, "the golden images are all grey: they would prove nothing"
@@ -143,7 +146,7 @@ def test_load(tiny, tmp_path, how):
 def test_a_loaded_model_goes_on_training(tiny):
     model = zoo.load(tiny)
     model.fit(np.zeros((16, 28, 28, 1), "uint8"), batch_size=8, verbose=0)
-    assert int(model.step) == 26 and np.isfinite(model.average.get_weights()[0]).all()
+    assert int(model.step) == 2 and np.isfinite(model.average.get_weights()[0]).all()
 
 
 def test_without_fine_tuning_it_goes_on_with_the_rules_as_they_ended(tiny, tiny_recipe):
@@ -155,6 +158,32 @@ def test_without_fine_tuning_it_goes_on_with_the_rules_as_they_ended(tiny, tiny_
     before = model.generator.get_weights()
     model.fit(np.zeros((32, 28, 28, 1), "uint8"), batch_size=8, verbose=0)
     assert np.abs(model.generator.get_weights()[0] - before[0]).max() > 0.01
+
+
+def test_the_extractor_of_the_card_measures(tiny, tiny_recipe, tmp_path):
+    """`load` hands it down; a .keras file holds it with its weights."""
+    change_card(tiny, extractor="lenet_mnist")
+    shutil.copytree(SHIPPED / "lenet_mnist", tiny.parent / "lenet_mnist")
+    model, real = zoo.load(tiny), np.random.default_rng(0).integers(0, 256, (200, 28, 28, 1)).astype("uint8")
+    (measure,) = model.measures
+    its, lenet = measure.extractor.get_weights(), extractor(zoo.load("lenet_mnist")).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(its, lenet, strict=True))
+    distance = model.evaluate(real, return_dict=True, verbose=0)["frechet_distance"]
+    assert distance > 1
+    model.save(tmp_path / "saved.keras")
+    again = zoo.load(tmp_path / "saved.keras").evaluate(real, return_dict=True, verbose=0)
+    assert again["frechet_distance"] == pytest.approx(distance, rel=1e-9)
+
+
+def test_without_its_extractor_it_draws_and_says_that_nothing_measures_it(tiny):
+    change_card(tiny, extractor="lenet_mist")
+    with pytest.warns(
+        UserWarning, match=r"you compile\(metrics=\[...\]\): its extractor was not found. There is no model"
+    ):
+        model = zoo.load(tiny)
+    assert model.measures == [] and model.generate(1, seed=0).shape == (1, 28, 28, 1)
+    with pytest.raises(ValueError, match="Nothing to measure with"):
+        model.evaluate(np.zeros((2, 28, 28, 1), "uint8"))
 
 
 def test_a_keras_file_that_is_missing_or_damaged(tmp_path):

@@ -5,6 +5,8 @@ The guidelines of section 3: strided convolutions instead of pooling, no hidden 
 in the generator with tanh at its end, LeakyReLU in the discriminator.
 """
 
+import math
+
 import keras
 from keras import layers
 
@@ -18,8 +20,11 @@ def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions
 
     Args:
         image_shape: (height, width, channels). latent_size: length of z.
-        width: channels of the last hidden level; each level before has twice as many, at most 8 times.
-        kernel_size: 5 in the authors' code. convolutions: per level, the first of them strided. norm: BatchNorm or not.
+        width: channels of the last hidden layer; each level before has twice as many, at most 8 times.
+        kernel_size: 5 in the authors' code; of the strided convolutions.
+        convolutions: per level, the first of them strided. With more than one the last hidden layer has the image's own
+            size, as in the authors' 32x32 model; with one it has half.
+        norm: BatchNorm or not.
 
     Returns:
         A functional model: (batch, latent_size) -> (batch, height, width, channels) in [-1, 1].
@@ -29,20 +34,21 @@ def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions
     """
     levels = check_image_shape(image_shape)
     height, breadth, channels = image_shape
-    widths = [width * min(2**i, 8) for i in reversed(range(levels))]
+    widths = [width * min(2**i, 8) for i in reversed(range(levels if convolutions == 1 else levels + 1))]
+    filters = [*widths, channels][1 : levels + 1]  # of each level above the projection
+    chain = [(layer, count) for count in filters for layer in [upward] + [flat] * (convolutions - 1)]
+    *inner, (last, _) = chain
 
     def hidden(x):
         return layers.ReLU()(layers.BatchNormalization()(x) if norm else x)
 
     z = keras.Input((latent_size,), name="latents")
-    side, base = (height >> levels, breadth >> levels), widths[0]
-    x = layers.Dense(side[0] * side[1] * base, use_bias=not norm, kernel_initializer=normal())(z)
-    x = hidden(layers.Reshape((*side, base))(x))
-    for filters in widths[1:]:
-        x = hidden(upward(filters, kernel_size, not norm)(x))
-        for _ in range(convolutions - 1):
-            x = hidden(flat(filters, not norm)(x))
-    x = upward(channels, kernel_size, True)(x)
+    side = (height >> levels, breadth >> levels, widths[0])
+    x = layers.Dense(math.prod(side), use_bias=not norm, kernel_initializer=normal())(z)
+    x = hidden(layers.Reshape(side)(x))
+    for layer, count in inner:
+        x = hidden(layer(count, kernel_size, not norm)(x))
+    x = last(channels, kernel_size, True)(x)
     images = layers.Activation("tanh", dtype="float32", name="images")(x)
     return keras.Model(z, images, name="generator")
 
@@ -63,7 +69,7 @@ def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=
         filters, normed = width * min(2**level, 8), norm and level > 0
         for i in range(convolutions):
             last = i == convolutions - 1
-            x = downward(filters, kernel_size, not normed)(x) if last else flat(filters, not normed)(x)
+            x = (downward if last else flat)(filters, kernel_size, not normed)(x)
             x = layers.LeakyReLU(0.2)(layers.BatchNormalization()(x) if normed else x)
     scores = layers.Dense(1, kernel_initializer=normal(), dtype="float32", name="scores")(layers.Flatten()(x))
     return keras.Model(images, scores, name="discriminator")
@@ -88,7 +94,7 @@ class DCGAN(Adversarial):
             keeps the default under 15 million parameters (the paper's 64x64 model has 128, and 36 million).
         kernel_size: of the strided convolutions, 5 in the authors' code.
         convolutions: per level; 2 adds one of stride 1, as the authors' 32x32 model has.
-        discriminator_width: the discriminator's `width`, where it is another than the generator's.
+        discriminator_width, discriminator_convolutions: of the discriminator alone; None: the generator's.
         generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default:
             gradient penalties and relativistic pairing, which train far better, do not go with it.
         generator, discriminator: networks of your own instead: built models, or functions that build them. What is
@@ -109,6 +115,7 @@ class DCGAN(Adversarial):
         kernel_size=5,
         convolutions=1,
         discriminator_width=None,
+        discriminator_convolutions=None,
         generator_norm=True,
         discriminator_norm=False,
         generator=None,
@@ -122,26 +129,30 @@ class DCGAN(Adversarial):
         sizes = dict(
             latent_size=100 if latent_size is None else latent_size,
             width=width,
+            kernel_size=kernel_size,
+            convolutions=convolutions,
             discriminator_width=width if discriminator_width is None else discriminator_width,
+            discriminator_convolutions=(
+                convolutions if discriminator_convolutions is None else discriminator_convolutions
+            ),
         )
-        shared = dict(kernel_size=kernel_size, convolutions=convolutions)
-        for name, value in (sizes | shared).items():
+        for name, value in sizes.items():
             rules.check_count(name, value)
 
         def new_generator():
-            return build_generator(shape, sizes["latent_size"], width, norm=generator_norm, **shared)
+            return build_generator(shape, sizes["latent_size"], width, kernel_size, convolutions, generator_norm)
 
         def new_discriminator():  # of what the generator makes: it is built first
             height, breadth, channels = self.generator.outputs[0].shape[1:]
-            judged = (height, breadth, channels * pack)
-            return build_discriminator(judged, sizes["discriminator_width"], norm=discriminator_norm, **shared)
+            own = (sizes["discriminator_width"], kernel_size, sizes["discriminator_convolutions"])
+            return build_discriminator((height, breadth, channels * pack), *own, discriminator_norm)
 
         super().__init__(generator or new_generator, discriminator or new_discriminator, pack=pack, **kwargs)
         check_asked("image_shape", given, self.image_shape)
         check_asked("latent_size", latent_size and (latent_size,), self.latent_shape)
         sizes["latent_size"] = self.latent_shape[0] if len(self.latent_shape) == 1 else None
         norms = dict(generator_norm=generator_norm, discriminator_norm=discriminator_norm)
-        self.config = dict(image_shape=self.image_shape, **sizes, **shared, **norms)
+        self.config = dict(image_shape=self.image_shape, **sizes, **norms)
         self.own = {"generator": generator is not None, "discriminator": discriminator is not None}
 
     def get_config(self):
@@ -213,8 +224,8 @@ def downward(filters, kernel_size, use_bias):
     return layers.Conv2D(filters, kernel_size, 2, "same", use_bias=use_bias, kernel_initializer=normal())
 
 
-def flat(filters, use_bias):
-    """The same sides."""
+def flat(filters, _, use_bias):
+    """The same sides; 3x3 whatever the others have, as in the authors' 32x32 model."""
     return layers.Conv2D(filters, 3, 1, "same", use_bias=use_bias, kernel_initializer=normal())
 
 
