@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import pathlib
 
 from kerasgan.files import sha256, write_atomically, write_json
@@ -199,8 +200,9 @@ def render(card):
     lines += table(["", ""], rows.items()) + [""]
     if records := card.get("metrics"):
         shared = {key: value for key, value in records[0].items() if all(r.get(key) == value for r in records)}
-        numbers = [[r["metric"], spread(r), real(r), protocol(r, without=shared)] for r in records]
-        lines += ["## Measured", "", *table(["metric", "this model", "real data", "of this metric alone"], numbers)]
+        numbers = [[r["metric"], spread(r), real(r), verdict(r), protocol(r, without=shared)] for r in records]
+        head = ["metric", "this model", "real data", "verdict", "of this metric alone"]
+        lines += ["## Measured", "", *table(head, numbers)]
         lines += ["", f"Protocol: {protocol(shared)}.", ""]
     training = card["training"]
     lines += ["## Training", "", f"`kerasgan train {card['name']}`; the recipe is `recipe.toml`.", ""]
@@ -223,6 +225,28 @@ def spread(record):
     return f"{text} ± {record['spread']:.2g} ({len(record['seeds'])} sampling seeds)" if record.get("spread") else text
 
 
+def verdict(record):
+    """In words, how a number stands to the paper's, or where there is none to what real data score."""
+    value, real_data = record["value"], record.get("real")
+    if "paper" not in record:
+        return f"{value / real_data:.3g}x real data" if real_data else ""
+    slack = 2 * math.hypot(record.get("spread") or 0, record.get("paper_spread") or 0)
+    sign = 1 if record["better"] == "higher" else -1
+
+    def beyond(other):
+        return sign * (value - other) > slack
+
+    how = (
+        "better than"
+        if beyond(record["paper"])
+        else "as"
+        if sign * (record["paper"] - value) <= slack
+        else "worse than"
+    )
+    words = f"{how} the paper's {record['paper']:.4g} ± {record['paper_spread']:.2g}"
+    return words + (", and better than real data: too good to mean quality" if beyond(real_data) else "")
+
+
 def real(record):
     """What real data scores under the same protocol."""
     return f"{record['real']:.4g}" if record.get("real") is not None else ""
@@ -230,5 +254,5 @@ def real(record):
 
 def protocol(record, without=()):
     """The protocol in words, without what was said of all metrics at once: a number never travels without it."""
-    skip = {"metric", "value", "spread", "real", *without}
+    skip = {"metric", "value", "spread", "real", "paper", "paper_spread", "better", *without}
     return "; ".join(f"{key} {value}" for key, value in record.items() if key not in skip)

@@ -9,6 +9,7 @@ import warnings
 import click
 
 from kerasgan import __version__
+from kerasgan.names import nearest
 
 # What our own checks raise. Anything else is a bug of ours, and shows its traceback.
 MISTAKES = (ValueError, TypeError, OSError, FloatingPointError, ImportError, NotImplementedError)
@@ -26,12 +27,9 @@ class Commands(click.Group):
 
     def resolve_command(self, context, args):
         """Name the nearest command if there is none of that name."""
-        from difflib import get_close_matches
-
         if args and self.get_command(context, args[0]) is None:
-            near = get_close_matches(args[0], self.commands, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise click.UsageError(f"There is no command {args[0]!r}.{hint} There are: {', '.join(self.commands)}.")
+            hint, there_are = nearest(args[0], self.commands), ", ".join(self.commands)
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint} There are: {there_are}.")
         return super().resolve_command(context, args)
 
     def invoke(self, context):
@@ -204,15 +202,24 @@ def verify_metrics(name, as_json):
 @click.argument("name")
 @click.option("--data", "source", help="Other real images than the recipe's test split.")
 @click.option("-n", type=click.IntRange(1), default=10_000, show_default=True, help="Images on each side.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["modern", "paper"]),
+    default="modern",
+    show_default=True,
+    help="In an extractor's features, or as the paper's own table has it.",
+)
 @click.option("--write", is_flag=True, help="For maintainers: write the numbers onto the card, and pin it anew.")
 @as_json
-def evaluate(name, source, n, write, as_json):
+def evaluate(name, source, n, protocol, write, as_json):
     """Measure NAME against real images it never saw, beside what real data score."""
     from kerasgan import cards, evaluation
 
-    rows = evaluation.evaluate(name, n=n, source=source, write=write)
-    words = [[row["metric"], cards.spread(row), cards.real(row)] for row in rows]
-    show(rows, as_json, lambda _: "\n".join(f"{m:18} {value:36} real data {real}" for m, value, real in words))
+    rows = evaluation.evaluate(name, n=n, source=source, protocol=protocol, write=write)
+    rows = [row | {"verdict": cards.verdict(row)} for row in rows]
+    line = "{0:18} {1:36} real data {2:9} {3}"
+    words = [line.format(row["metric"], cards.spread(row), cards.real(row), row["verdict"]).rstrip() for row in rows]
+    show(rows, as_json, lambda _: "\n".join(words))
 
 
 @main.command()

@@ -105,7 +105,10 @@ def describe(path, recipe, dataset):
     return {
         "format": 1,
         "name": name_of(path),
-        **{key: about.get(key) for key in ("kind", "title", "task", "paper", "summary", "commercial", "extractor")},
+        **{
+            key: about.get(key)
+            for key in ("kind", "title", "task", "paper", "summary", "commercial", "extractor", "paper_table")
+        },
         "kind": about.get("kind", "generator"),
         "date": datetime.date.today().isoformat(),
         "model": recipe["model"],

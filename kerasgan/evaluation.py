@@ -4,17 +4,14 @@ import os
 
 import numpy as np
 
-from kerasgan import cards, data, images, mirror, zoo
-from kerasgan.metrics import density_coverage, features, fingerprint, frechet_distance, kernel_distance
-from kerasgan.metrics import precision_recall as precision_and_recall
+from kerasgan import cards, data, mirror, protocols, zoo
 
 SAMPLES = 10_000
 SEEDS = (1, 2, 3)  # of the samples; none of them chose anything
-SURE = 0.9  # the confidence under which a classifier calls an image unclear
 
 
-def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, write=False):
-    """Measure a generator in the features of the extractor that its recipe names.
+def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", write=False):
+    """Measure a generator in the features of the extractor that its recipe names, or by the table of a paper.
 
     The real images are the recipe's test split, which nothing else reads. Beside each number stands what as many
     training images score under the same protocol.
@@ -22,39 +19,35 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, write=False):
     Args:
         name: of an entry, or its folder. n: images on each side. seeds: of the samples; the spread is over them.
         source: other real images, as `kerasgan.data.read` takes them.
+        protocol: "modern": Frechet and kernel distance, precision and recall, density and coverage, and how sure the
+            classifier is; "paper": what the recipe's `paper_table` says, beside the paper's own figure.
         write: put the numbers onto the card, for those who publish the entry; where the zoo has an index, pin it anew.
 
     Returns:
-        [record]: {"metric", "value", "spread", "real", and the protocol}.
+        [record]: {"metric", "value", "spread", "real", "paper" under that protocol, and all that a number must not
+        travel without}; `kerasgan.cards.verdict` says a record in words.
 
     Raises:
-        ValueError: the entry names no extractor, there are fewer real images than `n`, or `write` with a `source`.
-        PermissionError: `write`, and the card is not to be written.
+        ValueError: the entry names no extractor or table, there are fewer real images than `n`, or `write` with a
+            `source`. PermissionError: `write`, and the card is not to be written.
     """
     folder, card = zoo.find(name)
-    check_measurable(card, source)
+    protocols.check(protocol, card)
+    if not source and "test" not in card["data"]:
+        raise ValueError(f"{card['name']} has no test split on its card: pass real images (--data, or source=).")
     if write:
         check_may_write(folder, source)
-    classifier = zoo.load(card["extractor"])
     model = zoo.restore(folder, card)
     test = first(source or card["data"]["test"], n, model.image_shape)
     train = first(card["data"]["train"], n, model.image_shape)
-    real = Judged(classifier, test.images)
-    anchor = compare(real, Judged(classifier, train.images))
-    drawn = [compare(real, Judged(classifier, model.generate(n, seed=seed))) for seed in seeds]
-    shared = protocol(card, real.extractor, seeds, source, test, train)
-    records = [recorded(metric, [d[metric] for d in drawn], anchor[metric], shared) for metric in anchor]
+    ruler = protocols.of(protocol, card, test)
+    anchor = ruler.measure(train)
+    drawn = [ruler.measure(model.generate(n, seed=seed)) for seed in seeds]
+    shared = compared(card, seeds, source, test, train) | ruler.says
+    records = [recorded(m, [d[m] for d in drawn], anchor[m], shared | ruler.own.get(m, {})) for m in anchor]
     if write:
         put_on_card(folder, card, records)
     return records
-
-
-def check_measurable(card, source):
-    """Refuse an entry that says nothing of how it is measured."""
-    if not card.get("extractor"):
-        raise ValueError(f"{card['name']} names no extractor to measure it with (`extractor` in its recipe's [card]).")
-    if not source and "test" not in card["data"]:
-        raise ValueError(f"{card['name']} has no test split on its card: pass real images (--data, or source=).")
 
 
 def check_may_write(folder, source=None):
@@ -74,8 +67,8 @@ def check_may_write(folder, source=None):
             raise PermissionError(f"Cannot write the numbers: {needed} is read-only. Measure without --write.")
 
 
-def protocol(card, extractor, seeds, source, test, train):
-    """What all metrics of one measurement share: without it a number means nothing."""
+def compared(card, seeds, source, test, train):
+    """Which images were compared."""
     n = len(test.images)
     return {
         "n": n,
@@ -84,35 +77,18 @@ def protocol(card, extractor, seeds, source, test, train):
         "data_fingerprint": test.fingerprint[:16],
         "anchor": f"first {n} of {card['data']['train']}",
         "anchor_fingerprint": train.fingerprint[:16],
-        "extractor": card["extractor"],
-        "extractor_sha256": fingerprint(extractor)[:16],
-        "resize": "none",
-        "dtype": "float64",
     }
 
 
-def recorded(metric, values, real, shared):
+def recorded(metric, values, real, protocol):
     """A metric as it stands on a card: its value over the sampling seeds, what real data score, the whole protocol."""
-    own = settings(shared["n"]).get(metric, {})
-    return {"metric": metric, "value": mean(values), "spread": deviation(values), "real": real, **shared, **own}
-
-
-def settings(n):
-    """{metric: its own settings} for n images on each side; those of the papers where there are enough images."""
-    manifold, balls = {"k": 3}, {"k": 5}
-    return {
-        "kernel_distance": {"subsets": 100, "subset_size": min(1000, n), "subset_seed": 0},
-        "precision": manifold,
-        "recall": manifold,
-        "density": balls,
-        "coverage": balls,
-        "unclear": {"threshold": SURE},
-    }
+    return {"metric": metric, "value": mean(values), "spread": deviation(values), "real": real, **protocol}
 
 
 def put_on_card(folder, card, records):
-    """Write the records onto the card; in a zoo with an index the card is pinned anew."""
-    cards.write(folder, card | {"metrics": records})
+    """Write the records onto the card, in the place of those of the same metrics; an index pins the card anew."""
+    metrics = {record["metric"]: record for record in (*card.get("metrics", []), *records)}
+    cards.write(folder, card | {"metrics": list(metrics.values())})
     if (folder.parent / cards.INDEX).is_file():
         cards.write_index(folder.parent)
 
@@ -135,11 +111,13 @@ def verify(name):
         raise ValueError(
             f"The card of {card['name']} has no number with a spread: `kerasgan evaluate {name} --write` first."
         )
-    seeds = [seed + max(records[0]["seeds"]) for seed in records[0]["seeds"]]
-    again = {record["metric"]: record for record in evaluate(name, n=records[0]["n"], seeds=seeds)}
+    again = {}
+    for protocol, known in {"paper" if "paper" in record else "modern": record for record in records}.items():
+        seeds = [seed + max(known["seeds"]) for seed in known["seeds"]]
+        again |= {new["metric"]: new for new in evaluate(name, n=known["n"], seeds=seeds, protocol=protocol)}
     found = []
     for record in records:
-        now = again[record["metric"]]
+        now, seeds = again[record["metric"]], record["seeds"]
         cards.check_comparable(record, now)
         pooled = ((record["spread"] ** 2 + now["spread"] ** 2) / 2) ** 0.5
         slack = student.ppf(0.9995, 2 * len(seeds) - 2) * pooled * (2 / len(seeds)) ** 0.5
@@ -147,41 +125,6 @@ def verify(name):
         shown = {"card": record["value"], "spread": record["spread"], "now": now["value"], "missed": missed}
         found.append({"metric": record["metric"], **shown, "ok": missed == 0})
     return found
-
-
-class Judged:
-    """What a classifier makes of images: features, and how sure it is of which class."""
-
-    def __init__(self, classifier, pictures):
-        from kerasgan.models.classifiers import extractor
-
-        self.extractor = extractor(classifier)
-        self.features = features(self.extractor, pictures)
-        logits = classifier.predict(images.to_float(pictures), batch_size=500, verbose=0).astype("float64")
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        odds /= odds.sum(axis=1, keepdims=True)
-        self.unclear = float((odds.max(axis=1) < SURE).mean())
-        self.shares = np.bincount(odds.argmax(axis=1), minlength=odds.shape[1]) / len(odds)
-
-
-def compare(real, fake):
-    """{metric: value} of judged images, real first."""
-    own = settings(min(len(real.features), len(fake.features)))
-    subsets, size, seed = own["kernel_distance"].values()
-    pair = (real.features, fake.features)
-    precision, recall = precision_and_recall(*pair, **own["precision"])
-    density, coverage = density_coverage(*pair, **own["density"])
-    return {
-        "frechet_distance": frechet_distance(*pair),
-        "kernel_distance": kernel_distance(*pair, subsets, size, seed),
-        "precision": precision,
-        "recall": recall,
-        "density": density,
-        "coverage": coverage,
-        "unclear": fake.unclear,
-        "smallest_class": float(fake.shares.min()),
-        "largest_class": float(fake.shares.max()),
-    }
 
 
 def first(source, n, image_shape):

@@ -4,7 +4,6 @@ Beside every export lies a side-car (`<name>.json`): what goes in, what comes ou
 largest difference that was measured.
 """
 
-import difflib
 import importlib.util
 import json
 import pathlib
@@ -14,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import __version__
+from kerasgan import __version__, names
 from kerasgan.files import check_writable, write_json
 
 FORMATS = ("tf_saved_model", "litert")
@@ -64,10 +63,7 @@ def export(model, filepath, format=None, batch_size=None, overwrite=False):
 def checked_format(path, format, batch_size):
     """The format, or the one that the path's suffix names; refuses what does not go together."""
     format = format or ("litert" if path.suffix == ".tflite" else "tf_saved_model")
-    if format not in FORMATS:
-        near = difflib.get_close_matches(str(format), FORMATS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"Unknown format {format!r}.{hint} There are: {', '.join(FORMATS)}.")
+    names.check_choice("format", format, FORMATS)
     if format == "litert" and path.suffix != ".tflite":
         raise ValueError(f"A litert export is one file that ends in .tflite; saw {path}.")
     if format == "tf_saved_model" and path.suffix in FILES:

@@ -7,11 +7,12 @@ Scores have shape (batch, 1) and any float value; every loss is a float scalar, 
 stable: `softplus(-x)` is -log sigmoid(x).
 """
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from keras import ops
+
+from kerasgan import names
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,5 @@ def get(name):
     Raises:
         ValueError: no such loss; the message names the nearest, and all.
     """
-    if name in LOSSES:
-        return LOSSES[name]
-    near = difflib.get_close_matches(str(name), LOSSES, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"Unknown loss {name!r}.{hint} There are: {', '.join(LOSSES)}.")
+    names.check_choice("loss", name, LOSSES)
+    return LOSSES[name]

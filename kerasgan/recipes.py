@@ -17,7 +17,7 @@ import tomllib
 
 import keras
 
-from kerasgan import losses, penalties
+from kerasgan import losses, names, penalties
 from kerasgan.models import VARIANTS, rules
 
 OPTIMIZERS = {
@@ -43,6 +43,7 @@ SECTIONS = {
         "commercial",
         "class_names",
         "extractor",
+        "paper_table",
     },
 }
 FREE = {"model", "compile", "fine_tuning"}  # whoever is built from these checks their other keys
@@ -77,7 +78,7 @@ def read(path):
         if type(value) is not int or value < least:
             raise ValueError(f"{path}: {key} in [training] is an integer of at least {least}; saw {value!r}.")
     variant = recipe["model"]["variant"]
-    rules.check_choice("variant", variant, VARIANTS)
+    names.check_choice("variant", variant, VARIANTS)
     if inspect.isclass(VARIANTS[variant]) != (kind == KINDS[0]):
         raise ValueError(f"{path}: {variant} is no {kind}; say which kind it is in [card]: {' or '.join(KINDS)}.")
     return {section: recipe.get(section, {}) for section in SECTIONS}
@@ -86,16 +87,16 @@ def read(path):
 def check_keys(path, recipe):
     """Refuse sections and keys that no recipe has."""
     for section, content in recipe.items():
-        rules.check_choice(f"section of {path.name}", section, SECTIONS)
+        names.check_choice(f"section of {path.name}", section, SECTIONS)
         if not isinstance(content, dict):
             raise ValueError(f"{path}: {section} is a section, [{section}], with keys below it; saw {content!r}.")
         for key in content if section not in FREE else ():
-            rules.check_choice(f"key of [{section}]", key, sorted(SECTIONS[section]))
+            names.check_choice(f"key of [{section}]", key, sorted(SECTIONS[section]))
 
 
 def check_kind(path, recipe, kind):
     """Refuse a recipe that lacks what its kind needs, or says what its kind would not read."""
-    rules.check_choice("kind", kind, KINDS)
+    names.check_choice("kind", kind, KINDS)
     for section, keys in (NEEDED | (NEEDED_BY_EXTRACTORS if kind == "extractor" else {})).items():
         if missing := sorted(keys - recipe.get(section, {}).keys()):
             raise ValueError(f"{path} lacks {', '.join(missing)} in its section [{section}].")
@@ -113,7 +114,7 @@ def build(model):
     """
     arguments = dict(model)
     variant = arguments.pop("variant", None)
-    rules.check_choice("variant", variant, VARIANTS)
+    names.check_choice("variant", variant, VARIANTS)
     rules.check_arguments(arguments, VARIANTS[variant])
     lists = {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
     return VARIANTS[variant](**lists)
@@ -144,7 +145,7 @@ def compile_model(model, section, steps=None, metrics=()):
 def penalty(section, steps=None):
     """The penalty that `{kind = "r1_r2", weight = 0.1}` describes; weight is 1 by default."""
     check_table("penalty", section, {"kind"}, {"weight"})
-    rules.check_choice("penalty", section["kind"], penalties.KINDS)
+    names.check_choice("penalty", section["kind"], penalties.KINDS)
     return penalties.Penalty(section["kind"], scheduled(section.get("weight", 1.0), steps))
 
 
@@ -154,7 +155,7 @@ def optimizer(section, steps=None):
         raise ValueError(f'An optimizer is a table such as {{ name = "adam", learning_rate = 2e-4 }}; saw {section!r}.')
     arguments = dict(section)
     name = arguments.pop("name", "adam")
-    rules.check_choice("optimizer", name, OPTIMIZERS)
+    names.check_choice("optimizer", name, OPTIMIZERS)
     rules.check_arguments(arguments, OPTIMIZERS[name])
     return OPTIMIZERS[name](**{key: scheduled(value, steps, rest=False) for key, value in arguments.items()})
 
@@ -170,7 +171,7 @@ def scheduled(value, steps=None, rest=True):
     if not isinstance(value, dict):
         return value
     check_table("schedule", value, {"schedule", "first", "last"}, {"over", "steps"})
-    rules.check_choice("schedule", value["schedule"], ("cosine", "linear"))
+    names.check_choice("schedule", value["schedule"], ("cosine", "linear"))
     first, last, share, kind = value["first"], value["last"], value.get("over", 1.0), value["schedule"]
     if {"over", "steps"} <= value.keys():
         raise ValueError(f"A schedule runs `over` a share of the training or for its own `steps`, not both: {value}.")
@@ -194,6 +195,6 @@ def check_table(what, table, needed, optional):
     if not isinstance(table, dict):
         raise ValueError(f"A {what} is a table with {', '.join(sorted(needed | optional))}; saw {table!r}.")
     for key in table:
-        rules.check_choice(f"key of a {what}", key, sorted(needed | optional))
+        names.check_choice(f"key of a {what}", key, sorted(needed | optional))
     if missing := sorted(needed - table.keys()):
         raise ValueError(f"A {what} needs {', '.join(missing)}; saw {table!r}.")

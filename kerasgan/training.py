@@ -13,11 +13,11 @@ import time
 import keras
 import numpy as np
 
-from kerasgan import data, entries, extractors, recipes, zoo
+from kerasgan import data, entries, extractors, names, recipes, zoo
 from kerasgan.callbacks import BestAverage, SampleGrid
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
 from kerasgan.files import write_json
-from kerasgan.models import networks, rules
+from kerasgan.models import networks
 
 
 class Interrupted(Exception):
@@ -34,7 +34,7 @@ def find_recipe(name):
         return pathlib.Path(name)
     place = zoo.shipped()
     known = {path.parent.name: path for path in place.glob("*/recipe.toml")} if place else {}
-    rules.check_choice("recipe", str(name), known)
+    names.check_choice("recipe", str(name), known)
     return known[name]
 
 

@@ -5,7 +5,6 @@ An entry is a folder with a card (`cards`), weights and golden images, and no co
 filled from `KERASGAN_MIRROR` if that is set. What is present is never fetched.
 """
 
-import difflib
 import fnmatch
 import functools
 import json
@@ -16,6 +15,7 @@ import zipfile
 
 from kerasgan import cards, mirror
 from kerasgan.files import sha256
+from kerasgan.names import nearest
 
 HERE = pathlib.Path(__file__).parent
 
@@ -89,9 +89,8 @@ def find(name):
         raise ValueError(f"{name!r} is not on this machine: set KERASGAN_MIRROR to an address that serves it.")
     known = sorted({*present, *index()})
     what = "entry folder" if os.sep in str(name) else "model"
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    raise ValueError(f"There is no {what} {str(name)!r}.{hint} There are: {', '.join(known) or 'none'}.")
+    hint, there_are = nearest(name, known, n=3), ", ".join(known) or "none"
+    raise ValueError(f"There is no {what} {str(name)!r}.{hint} There are: {there_are}.")
 
 
 def info(name):

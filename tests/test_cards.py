@@ -209,6 +209,7 @@ def test_what_all_numbers_share_is_said_once(card):
 
 def test_the_words_of_a_record(card):
     (record,) = card["metrics"]
+    assert cards.verdict(record) == "13.4x real data" and cards.verdict(record | {"real": 0}) == ""
     assert (cards.spread(record), cards.real(record)) == ("8.021 ± 0.11 (2 sampling seeds)", "0.6")
     assert (cards.spread({"value": 0.5}), cards.real({"value": 0.5})) == ("0.5", "")
     assert cards.protocol(record) == "n 500; seeds [1, 2]"
@@ -250,3 +251,19 @@ def test_records_of_different_protocols_are_not_compared(card):
 def test_write_index(tmp_path, card):
     cards.write_index(tmp_path)
     assert json.loads((tmp_path / "index.json").read_text()) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "better", "words"),
+    [
+        (224.0, "higher", "as the paper's 225 ± 2"),
+        (231.0, "higher", "better than the paper's 225 ± 2"),
+        (219.0, "higher", "worse than the paper's 225 ± 2"),
+        (219.0, "lower", "better than the paper's 225 ± 2, and better than real data: too good to mean quality"),
+        (250.0, "higher", "better than the paper's 225 ± 2, and better than real data: too good to mean quality"),
+    ],
+)
+def test_the_verdict_on_a_papers_table(value, better, words):
+    """Twice the two spreads together, 2 sqrt(1.5^2 + 2^2) = 5, is no difference."""
+    record = {"value": value, "spread": 1.5, "real": 242.0, "paper": 225.0, "paper_spread": 2.0, "better": better}
+    assert cards.verdict(record) == words

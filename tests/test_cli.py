@@ -163,7 +163,7 @@ def test_the_commands_and_their_help():
 @pytest.mark.parametrize(
     ("args", "complaint"),
     [
-        (["genrate"], "There is no command 'genrate'. Did you mean generate? There are: list, info, generate"),
+        (["genrate"], "There is no command 'genrate'. Did you mean 'generate'? There are: list, info, generate"),
         (["xyz"], "There is no command 'xyz'. There are: list"),
         (["list", "--jsn"], "Did you mean '--json'? See `kerasgan list --help`."),
         (["--debgu", "list"], "Did you mean '--debug'? See `kerasgan --help`."),

@@ -185,6 +185,11 @@ def test_evaluate(tiny_zoo, tiny_recipe, tmp_path):
     out, _ = run("evaluate", "tiny", "-n", 160, "--write")
     assert [line.split()[0] for line in out.splitlines()] == [row["metric"] for row in rows]
     assert [row["value"] for row in kerasgan.info("tiny")["metrics"]] == [row["value"] for row in rows]
+    assert all(len(line.split(" real data ")) == 2 for line in out.splitlines())
+    assert "tiny names no paper's table" in mistake("evaluate", "tiny", "--protocol", "paper")
+    change_card(tiny_zoo / "tiny", paper_table="parzen", data=kerasgan.info("tiny")["data"] | {"validation": many})
+    (row,) = parsed("evaluate", "tiny", "-n", 100, "--protocol", "paper")
+    assert row["metric"] == "parzen_likelihood" and row["verdict"].startswith("worse than the paper's 225 ± 2")
 
 
 # --- export, demo -----------------------------------------------------------------------------------------------------

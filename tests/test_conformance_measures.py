@@ -58,7 +58,7 @@ def test_validation_data(golden):
 
 @pytest.mark.parametrize("how", ["2D", "range", "dataset", "pair", "tf.data", "generator"])
 def test_validation_data_of_every_kind(golden, how):
-    """As `evaluate` takes them: greyscale without its axis, another range, and of a Dataset the remainder too."""
+    """As `evaluate` takes them: greyscale without its axis, another range; of a Dataset all, with labels or without."""
     model, images = golden.build(), golden.images(12)
     grey, metric = images[..., 0], Brightness("real")
     model.compile(metrics=[metric], run_eagerly=True)
@@ -67,7 +67,7 @@ def test_validation_data_of_every_kind(golden, how):
     x, given, options = {
         "2D": lambda: (images, grey, {}),
         "range": lambda: (images / 255.0, images / 255.0, {"value_range": (0, 1)}),
-        "dataset": lambda: (images, data.from_arrays(images, batch_size=8), {}),
+        "dataset": lambda: (images, data.from_arrays(images, np.zeros(12, "int64"), batch_size=8), {}),
         "pair": lambda: (images, (images, None), {}),
         "tf.data": lambda: (images, data.from_arrays(images, batch_size=4).stream(), {"validation_steps": 3}),
         "generator": lambda: (images, ((part,) for part in np.split(images, 3)), {"validation_steps": 3}),

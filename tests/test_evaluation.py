@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from command import parsed, run
 
-from kerasgan import cards, data, entries, evaluation, metrics, recipes, training, zoo
+from kerasgan import cards, data, entries, evaluation, metrics, protocols, recipes, training, zoo
+from kerasgan.models.classifiers import extractor
 
 GENERATOR = """
 [model]
@@ -93,15 +94,15 @@ def test_the_numbers_are_the_metrics_of_real_against_drawn_images(own_zoo, measu
     place, _ = own_zoo
     classifier, model = zoo.load("judge"), zoo.load("noise")
     test, train = (np.load(place / f"{split}.npz")["images"][:140] for split in ("test", "train"))
-    real, anchor = (evaluation.Judged(classifier, images) for images in (test, train))
-    drawn = [evaluation.Judged(classifier, model.generate(140, seed=seed)) for seed in (4, 5)]
-    values = [evaluation.compare(real, one) for one in drawn]
+    real, anchor = (protocols.judged(classifier, images) for images in (test, train))
+    drawn = [protocols.judged(classifier, model.generate(140, seed=seed)) for seed in (4, 5)]
+    values = [protocols.compare(real, one) for one in drawn]
     assert [record["metric"] for record in measured] == list(values[0])
     for record in measured:
         each = [value[record["metric"]] for value in values]
         assert record["value"] == pytest.approx(np.mean(each), rel=1e-4, abs=1e-6)
         assert record["spread"] == pytest.approx(abs(each[0] - each[1]) / np.sqrt(2), rel=1e-3, abs=1e-4)
-        expected = evaluation.compare(real, anchor)[record["metric"]]
+        expected = protocols.compare(real, anchor)[record["metric"]]
         assert record["real"] == pytest.approx(expected, rel=1e-4, abs=1e-6)
     distance = measured[0]
     assert distance["metric"] == "frechet_distance" and distance["value"] > 5 * distance["real"]
@@ -110,8 +111,7 @@ def test_the_numbers_are_the_metrics_of_real_against_drawn_images(own_zoo, measu
 def test_a_number_never_travels_without_its_protocol(own_zoo, measured):
     place, _ = own_zoo
     test = data.read(place / "test.npz", batch_size=1)
-    ruler = evaluation.Judged(zoo.load("judge"), test.images[:2]).extractor
-    judge = metrics.fingerprint(ruler)
+    judge = metrics.fingerprint(extractor(zoo.load("judge")))
     shown = data.Dataset(test.images[:140], test.labels[:140], batch_size=1)
     train = data.read(place / "train.npz", batch_size=1)
     anchor = data.Dataset(train.images[:140], train.labels[:140], batch_size=1)
@@ -125,7 +125,8 @@ def test_a_number_never_travels_without_its_protocol(own_zoo, measured):
            "precision": {"k": 3}, "recall": {"k": 3}, "density": {"k": 5}, "coverage": {"k": 5}}  # fmt: skip
     for record in measured:
         assert {key: record[key] for key in list(record)[4:]} == shared | own.get(record["metric"], {})
-    assert evaluation.protocol(zoo.info("noise"), ruler, (4, 5), None, shown, anchor) == shared
+    images = evaluation.compared(zoo.info("noise"), (4, 5), None, shown, anchor)
+    assert images == {key: shared[key] for key in list(shared)[:6]}
 
 
 def test_numbers_of_other_settings_are_not_compared(own_zoo, measured):
@@ -167,7 +168,7 @@ def test_a_published_card_is_not_written(own_zoo, measured, tmp_path, monkeypatc
     """In the cache of a mirror, or in an installed package: with another card the entry would be refused."""
     monkeypatch.setenv("KERASGAN_HOME", str(tmp_path))
     monkeypatch.setattr(zoo, "HERE", tmp_path)
-    monkeypatch.setattr(evaluation, "Judged", lambda *_: pytest.fail("measured before it was refused"))
+    monkeypatch.setattr(protocols, "of", lambda *_: pytest.fail("measured before it was refused"))
     for folder in (tmp_path / "noise", tmp_path / "_zoo" / "noise"):
         shutil.copytree(own_zoo[1] / "noise", folder)
         cards.write_index(folder.parent)
@@ -190,6 +191,23 @@ def test_check_may_write(own_zoo, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation.os, "access", lambda path, _: path != folder)
     with pytest.raises(PermissionError, match="noise is read-only"):
         evaluation.check_may_write(folder)
+
+
+def test_the_papers_table_stands_beside_the_modern_numbers(own_zoo, measured, tmp_path):
+    """Written to the same card, each verified by its own protocol."""
+    place, folder = own_zoo[0], shutil.copytree(own_zoo[1] / "noise", tmp_path / "noise")
+    splits = zoo.info(folder)["data"] | {"validation": (place / "train.npz").as_posix()}
+    change_card(folder, paper_table="parzen", data=splits)
+    (record,) = evaluation.evaluate(folder, n=140, seeds=(4, 5), protocol="paper", write=True)
+    test, train = (np.load(place / f"{split}.npz")["images"] for split in ("test", "train"))
+    values = [metrics.parzen_likelihood(test[:140], zoo.load(folder).generate(140, seed=s), train).mean for s in (4, 5)]
+    assert record["value"] == pytest.approx(np.mean(values), rel=1e-4) and record["paper"] == 225
+    assert record["real"] == pytest.approx(metrics.parzen_likelihood(test[:140], train[:140], train).mean)
+    assert cards.verdict(record) == "worse than the paper's 225 ± 2"
+    assert zoo.info(folder)["metrics"] == [*measured, record]
+    rows = evaluation.verify(folder)
+    assert [row["metric"] for row in rows] == [*(known["metric"] for known in measured), "parzen_likelihood"]
+    assert rows[-1]["card"] == record["value"] != rows[-1]["now"]
 
 
 def test_verify_measures_again_with_other_seeds(own_zoo, measured):
@@ -240,7 +258,7 @@ def test_what_evaluate_refuses(own_zoo, measured):
     assert (folder / "card.json").read_bytes() == before
     try:
         for changes, sentence in (
-            ({"extractor": None}, "noise names no extractor to measure it with .`extractor` in its recipe's .card"),
+            ({"extractor": None}, "noise names no extractor to measure it by .`extractor` in its recipe's .card"),
             ({"extractor": "jugde"}, "There is no model 'jugde'. Did you mean 'judge'?"),
             ({"data": {"train": "x"}}, no_split),
         ):

@@ -1,4 +1,4 @@
-"""The streaming Frechet distance: in batches, inside a compiled evaluation, saved and loaded."""
+"""Metrics that stream: in batches, inside a compiled evaluation, saved and loaded."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from kerasgan import metrics
-from kerasgan.metrics import FrechetDistance, frechet_distance
+from kerasgan.metrics import Coverage, Density, FrechetDistance, KernelDistance, frechet_distance, streaming
 
 rng = np.random.default_rng
 
@@ -130,3 +130,50 @@ def test_streaming_refuses_what_it_cannot_measure(extractor):
     metric.update_state(digits(1, dtype="float") * np.nan, digits(2))
     with pytest.raises(ValueError, match="NaN"):
         metric.result()
+
+
+# --- of clouds --------------------------------------------------------------------------------------------------------
+
+OF_CLOUDS = {
+    KernelDistance: lambda real, fake: metrics.kernel_distance(real, fake, subset_size=min(1000, len(real), len(fake))),
+    Density: lambda real, fake: metrics.density_coverage(real, fake)[0],
+    Coverage: lambda real, fake: metrics.density_coverage(real, fake)[1],
+}
+
+
+@pytest.mark.parametrize("kind", OF_CLOUDS)
+def test_a_cloud_is_the_first_images_whatever_the_batches(kind, monkeypatch):
+    """Room for 40 of 60: the rest changes nothing, and nothing grows."""
+    monkeypatch.setattr(kind, "capacity", 40)
+    monkeypatch.setattr(kind, "shapes", kind.shapes | {"rows": ((41,), 1, "float32")})
+    inputs = keras.Input((3,))
+    real, fake = (gaussian(seed, 60, 3).astype("float32") for seed in (1, 2))
+    for size in (1, 7, 60):
+        metric = kind(keras.Model(inputs, layers.Identity()(inputs)))
+        assert metric.name == kind.called and np.isnan(metric.result())
+        for start in range(0, 60, size):
+            metric.update_state(real[start : start + size], fake[start : start + size])
+        assert metric.result() == pytest.approx(OF_CLOUDS[kind](real[:40], fake[:40]), rel=1e-6)
+    metric.reset_state()
+    metric.update_state(real[:30], fake[:20])
+    assert metric.result() == pytest.approx(OF_CLOUDS[kind](real[:30], fake[:20]), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", OF_CLOUDS)
+def test_a_cloud_inside_a_compiled_evaluate_and_saved(kind, extractor, tmp_path):
+    model, images = Judged(kind(extractor)), digits(1, n=50, dtype="float")
+    model.compile()
+    expected = OF_CLOUDS[kind](metrics.features(extractor, images), metrics.features(extractor, -images))
+    logs = model.evaluate(images, batch_size=7, verbose=0, return_dict=True)
+    assert logs == {kind.called: pytest.approx(expected, rel=1e-4, abs=1e-6)}
+    model.save(tmp_path / "judged.keras")
+    again = keras.saving.load_model(tmp_path / "judged.keras")
+    again.compile()
+    assert again.evaluate(images, batch_size=50, verbose=0, return_dict=True) == pytest.approx(logs, rel=1e-4, abs=1e-6)
+
+
+def test_a_cloud_is_refused_on_several_replicas(extractor, monkeypatch):
+    monkeypatch.setattr(streaming.gradients, "replica", lambda: (0, 2))
+    assert issubclass(Coverage, streaming.OfClouds) and issubclass(streaming.OfClouds, streaming.Streaming)
+    with pytest.raises(NotImplementedError, match="coverage needs all features in one place: use FrechetDistance"):
+        Coverage(extractor).update_state(digits(1), digits(2))

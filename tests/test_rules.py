@@ -32,17 +32,6 @@ def normed():
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
-def test_nearest():
-    assert rules.nearest("dgcan", ["dcgan", "lapgan"]) == " Did you mean 'dcgan'?"
-    assert rules.nearest("xyz", ["dcgan", "lapgan"]) == "" == rules.nearest(3, ["dcgan"])
-
-
-def test_check_choice():
-    rules.check_choice("distribution", "normal", ("normal", "uniform"))
-    refused(ValueError, "Unknown distribution 'nomal'. Did you mean 'normal'? There are: normal, uniform.",
-            rules.check_choice, "distribution", "nomal", ("normal", "uniform"))  # fmt: skip
-
-
 def test_check_arguments():
     """A constructor's own, and its bases' as far as it hands them on; the nearest is named, or all."""
     for name in ("image_shape", "width", "pack", "average_momentum", "seed"):

@@ -1,4 +1,4 @@
-"""Numbers that compare real with fake: pure functions of features or images, real first; a streaming Keras metric."""
+"""Numbers that compare real with fake: pure functions of features or images, real first; Keras metrics of batches."""
 
 from kerasgan.metrics.classified import (
     classifier_score,
@@ -11,13 +11,17 @@ from kerasgan.metrics.classified import (
 from kerasgan.metrics.coverage import density_coverage, precision_recall
 from kerasgan.metrics.features import features, fingerprint
 from kerasgan.metrics.fidelity import SRGAN, STANDARD, diversity, fidelity, ms_ssim, psnr
-from kerasgan.metrics.frechet import FrechetDistance, frechet_distance, frechet_from_moments
+from kerasgan.metrics.frechet import frechet_distance, frechet_from_moments
 from kerasgan.metrics.kernel import kernel_distance, kernel_distances
 from kerasgan.metrics.neighbours import memorisation, nearest_neighbour_error, nearest_neighbours, neighbour_grid
 from kerasgan.metrics.parzen import multiscale_likelihood, parzen_likelihood
+from kerasgan.metrics.streaming import Coverage, Density, FrechetDistance, KernelDistance
 
 __all__ = [
+    "Coverage",
+    "Density",
     "FrechetDistance",
+    "KernelDistance",
     "SRGAN",
     "STANDARD",
     "classifier_score",

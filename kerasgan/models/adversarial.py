@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgan import gradients, losses, random
+from kerasgan import gradients, losses, names, random
 from kerasgan.models import networks, rules
 from kerasgan.models.trainable import Trainable
 
@@ -45,7 +45,7 @@ class Adversarial(Trainable):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # the networks cast for themselves; latents stay float32
-        rules.check_choice("latent_distribution", latent_distribution, random.DISTRIBUTIONS)
+        names.check_choice("latent_distribution", latent_distribution, random.DISTRIBUTIONS)
         rules.check_count("pack", pack)
         if not 0 <= average_momentum < 1:
             raise ValueError(f"average_momentum lies in [0, 1); saw {average_momentum}.")

@@ -118,7 +118,9 @@ class Generative(keras.Model):
             raise ValueError("Nothing to measure with: compile(metrics=[...]) first, for example a FrechetDistance.")
         rules.check_labels(self, y)
         x, size = data.dataset_of(x, y, value_range=value_range, image_shape=self.image_shape)
-        return (x.images, x.labels, size) if isinstance(x, data.Dataset) else (x, y, size)
+        if not isinstance(x, data.Dataset):
+            return x, y, size
+        return x.images, x.labels if self.conditional else None, size  # they say nothing to an unconditional model
 
     def test_step(self, data):
         """Feed the metrics with a batch of real images and as many fresh samples of the average."""

@@ -1,22 +1,10 @@
 """What a game refuses, each in one sentence: what was seen, what was expected, what to do."""
 
-import difflib
 import inspect
 
 from kerasgan import gradients, losses
 from kerasgan.models import networks
-
-
-def nearest(name, names):
-    """` Did you mean 'x'?`, or nothing."""
-    near = difflib.get_close_matches(str(name), list(names), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def check_choice(what, value, choices):
-    """Refuse a value that is not among the choices."""
-    if value not in list(choices):  # a list from a recipe has no hash
-        raise ValueError(f"Unknown {what} {value!r}.{nearest(value, choices)} There are: {', '.join(choices)}.")
+from kerasgan.names import nearest
 
 
 def check_arguments(arguments, function):

@@ -1,0 +1,19 @@
+"""Names that are looked up: what is none of them is refused with the nearest."""
+
+import difflib
+
+
+def nearest(name, names, n=1):
+    """` Did you mean 'x'?`, or nothing; of several near ones up to `n`."""
+    near = difflib.get_close_matches(str(name), list(names), n=n, cutoff=0.6 if n == 1 else 0.4)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def check_choice(what, value, choices):
+    """Refuse a value that is not among the choices.
+
+    Raises:
+        ValueError: it is not; the nearest is named, and all.
+    """
+    if value not in list(choices):  # a list from a recipe has no hash
+        raise ValueError(f"Unknown {what} {value!r}.{nearest(value, choices)} There are: {', '.join(choices)}.")

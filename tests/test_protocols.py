@@ -1,0 +1,148 @@
+"""The protocols a generator is measured by: in an extractor's features, and as the tables of the papers have it."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerasgan import data, metrics, protocols, zoo
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """A classifier whose features are an image's two pixels, in [-1, 1], and whose logits are four times those."""
+    inputs = keras.Input((2, 1, 1))
+    features = keras.layers.Flatten(name="features")(inputs)
+    return keras.Model(inputs, keras.layers.Rescaling(4.0)(features))
+
+
+def pixels(*pairs):
+    return np.array(pairs, "uint8").reshape(-1, 2, 1, 1)
+
+
+def test_judged(plain):
+    """Logits 4, -4: sure, e^8 to 1. Logits 4, 3.1: unclear, 71 to 29 in a hundred."""
+    judged = protocols.judged(plain, pixels((255, 0), (0, 255), (255, 0), (255, 226)))
+    assert judged.unclear == 0.25 and judged.shares.tolist() == [0.75, 0.25]
+    np.testing.assert_allclose(judged.features[:, 1], [-1, 1, -1, 226 / 127.5 - 1], atol=1e-6)
+
+
+def test_a_class_that_is_never_drawn_counts(plain):
+    assert protocols.judged(plain, pixels((255, 0), (255, 10))).shares.tolist() == [1, 0]
+
+
+def test_compare_puts_real_first(plain):
+    rng = np.random.default_rng(0)
+    real = protocols.judged(plain, rng.integers(0, 256, (40, 2, 1, 1)).astype("uint8"))
+    fake = protocols.judged(plain, pixels(*((255, i) for i in range(40))))
+    found = protocols.compare(real, fake)
+    density, coverage = metrics.density_coverage(real.features, fake.features)
+    precision, recall = metrics.precision_recall(real.features, fake.features)
+    assert found == {
+        "frechet_distance": pytest.approx(metrics.frechet_distance(real.features, fake.features)),
+        "kernel_distance": pytest.approx(metrics.kernel_distance(real.features, fake.features, subset_size=40)),
+        "precision": precision, "recall": recall, "density": density, "coverage": coverage,
+        "unclear": fake.unclear, "smallest_class": 0, "largest_class": 1,
+    }  # fmt: skip
+    assert coverage < protocols.compare(real, real)["coverage"] == 1
+    assert json.loads(json.dumps(found)) == found, "plain numbers, for the card"
+
+
+def test_settings():
+    assert protocols.settings(10_000)["kernel_distance"]["subset_size"] == 1000
+    assert protocols.settings(40)["kernel_distance"]["subset_size"] == 40
+    assert protocols.settings(40)["density"] == {"k": 5} and protocols.settings(40)["recall"] == {"k": 3}
+
+
+# --- real statistics are kept -----------------------------------------------------------------------------------------
+
+
+def dataset(seed, n=12):
+    images = np.random.default_rng(seed).integers(0, 256, (n, 2, 1, 1)).astype("uint8")
+    return data.Dataset(images, batch_size=1)
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_real_statistics_are_kept_by_both_fingerprints(plain, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERASGAN_HOME", str(tmp_path))
+    first, other = protocols.remembered(plain, dataset(0)), protocols.remembered(plain, dataset(1))
+    assert same(first, protocols.judged(plain, dataset(0).images)) and not same(first, other)
+    kept = sorted((tmp_path / "statistics").iterdir())
+    assert len(kept) == 2 and all(metrics.fingerprint(plain)[:16] in path.name for path in kept)
+    stranger = keras.models.clone_model(plain)
+    stranger.add_weight(shape=(1,), name="another")
+    with monkeypatch.context() as patch:
+        patch.setattr(protocols, "judged", lambda *_: pytest.fail("worked out again"))
+        assert same(first, protocols.remembered(plain, dataset(0)))
+        with pytest.raises(pytest.fail.Exception):
+            protocols.remembered(stranger, dataset(0))
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:100])
+    assert same(first, protocols.remembered(plain, dataset(0))), "a file that was cut short counts as none"
+
+
+def test_where_nothing_can_be_written_it_is_worked_out_each_time(plain, tmp_path, monkeypatch):
+    (tmp_path / "a_file").write_text("")
+    monkeypatch.setenv("KERASGAN_HOME", str(tmp_path / "a_file"))
+    assert same(protocols.remembered(plain, dataset(0)), protocols.judged(plain, dataset(0).images))
+
+
+# --- which protocol ---------------------------------------------------------------------------------------------------
+
+CARD = {"name": "x", "data": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "card", "sentence"),
+    [
+        ("modrn", {}, "Unknown protocol 'modrn'. Did you mean 'modern'?"),
+        ("modern", {}, "x names no extractor to measure it by .`extractor` in its recipe's .card"),
+        ("paper", {"extractor": "judge"}, "x names no paper's table to measure it by .`paper_table` in its recipe"),
+        ("paper", {"paper_table": "parsen"}, "Unknown paper_table 'parsen'. Did you mean 'parzen'?"),
+        ("paper", {"paper_table": "parzen"}, "x has no validation split on its card"),
+    ],
+)
+def test_what_a_card_must_name(name, card, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        protocols.of(name, CARD | card, dataset(0))
+
+
+def test_check_passes_what_is_whole():
+    protocols.check("modern", CARD | {"extractor": "judge"})
+    protocols.check("paper", CARD | {"paper_table": "parzen"})
+    assert protocols.PROTOCOLS.keys() == {"modern", "paper"} and protocols.TABLES == {"parzen": protocols.Parzen}
+
+
+def test_modern_measures_in_the_features_of_the_cards_extractor(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERASGAN_HOME", str(tmp_path))
+    rng = np.random.default_rng(0)
+    real, fake = (rng.integers(0, top, (150, 28, 28, 1)).astype("uint8") for top in (256, 128))
+    test = data.Dataset(real, batch_size=1)
+    protocol = protocols.of("modern", CARD | {"extractor": "lenet_mnist"}, test)
+    lenet = zoo.load("lenet_mnist")
+    expected = protocols.compare(protocols.judged(lenet, real), protocols.judged(lenet, fake))
+    assert protocol.measure(fake) == expected
+    assert protocol.measure(test)["frechet_distance"] == pytest.approx(0, abs=1e-6)
+    assert len(list((tmp_path / "statistics").iterdir())) == 1, "drawn images are kept nowhere"
+    from kerasgan.models.classifiers import extractor
+
+    assert protocol.says["extractor_sha256"] == metrics.fingerprint(extractor(lenet))[:16]
+    assert protocol.own == protocols.settings(150) and protocol.says["extractor"] == "lenet_mnist"
+
+
+def test_parzen_is_the_published_window(tmp_path):
+    rng = np.random.default_rng(0)
+    real, fake, held_out = (rng.integers(0, 256, (n, 4, 4, 1)).astype("uint8") for n in (20, 30, 25))
+    np.savez(tmp_path / "validation.npz", images=held_out)
+    card = CARD | {"paper_table": "parzen", "data": {"validation": str(tmp_path / "validation.npz")}}
+    protocol = protocols.of("paper", card, data.Dataset(real, batch_size=1))
+    expected = metrics.parzen_likelihood(real, fake, held_out).mean
+    assert protocol.measure(fake) == {"parzen_likelihood": expected}
+    assert protocol.measure(data.Dataset(fake, batch_size=1)) == {"parzen_likelihood": expected}
+    own = protocol.own["parzen_likelihood"]
+    assert (own["paper"], own["paper_spread"], own["better"]) == (225, 2, "higher") and "Table 1" in own["table"]
+    assert "validation.npz" in protocol.says["sigma"]
