@@ -188,7 +188,7 @@ def test_render(card):
         "| paper | A 2014 / B 2015 |",
         "| latents | (100,), normal |",
         "| licence of the weights | CC0 |",
-        "| frechet_distance | 8.021 ± 0.11 (2 sampling seeds) | 0.6 |  |\n\nProtocol: n 500; seeds [1, 2].\n",
+        "| frechet_distance | 8.021 ± 0.11 (2 sampling seeds) | 0.6 | 13.4x real data |  |\n\nProtocol: n 500;",
         "| steps | 7 |\n| batch size | 3 |",
     ):
         assert part in text
@@ -203,7 +203,7 @@ def test_what_all_numbers_share_is_said_once(card):
     (record,) = card["metrics"]
     coverage = record | {"metric": "coverage", "value": 0.8, "spread": None, "k": 5}
     text = cards.render(card | {"metrics": [record, coverage]})
-    assert "| coverage | 0.8 | 0.6 | k 5 |" in text and text.count("n 500") == 1
+    assert "| coverage | 0.8 | 0.6 | 1.33x real data | k 5 |" in text and text.count("n 500") == 1
     assert cards.protocol(coverage, without={"n", "k"}) == "seeds [1, 2]"
 
 

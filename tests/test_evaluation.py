@@ -156,6 +156,7 @@ def test_numbers_that_are_not_written(own_zoo, measured):
 
 def test_put_on_card_pins_anew_where_there_is_an_index(own_zoo, measured, tmp_path):
     folder = shutil.copytree(own_zoo[1] / "noise", tmp_path / "noise")
+    change_card(folder, metrics=[])
     card = cards.read(folder)
     evaluation.put_on_card(folder, card, measured[:1])
     assert cards.read(folder)["metrics"] == measured[:1] and not (tmp_path / "index.json").exists()

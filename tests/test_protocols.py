@@ -123,6 +123,7 @@ def test_modern_measures_in_the_features_of_the_cards_extractor(tmp_path, monkey
     real, fake = (rng.integers(0, top, (150, 28, 28, 1)).astype("uint8") for top in (256, 128))
     test = data.Dataset(real, batch_size=1)
     protocol = protocols.of("modern", CARD | {"extractor": "lenet_mnist"}, test)
+    assert isinstance(protocol, protocols.Modern)
     lenet = zoo.load("lenet_mnist")
     expected = protocols.compare(protocols.judged(lenet, real), protocols.judged(lenet, fake))
     assert protocol.measure(fake) == expected

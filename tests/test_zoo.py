@@ -175,6 +175,12 @@ def test_the_extractor_of_the_card_measures(tiny, tiny_recipe, tmp_path):
     assert again["frechet_distance"] == pytest.approx(distance, rel=1e-9)
 
 
+def test_metrics_in():
+    assert zoo.metrics_in(None) == zoo.metrics_in("") == []
+    (metric,) = zoo.metrics_in("lenet_mnist")
+    assert metric.name == "frechet_distance" and metric.extractor.output_shape == (None, 128)
+
+
 def test_without_its_extractor_it_draws_and_says_that_nothing_measures_it(tiny):
     change_card(tiny, extractor="lenet_mist")
     with pytest.warns(
