@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from kerasgan import metrics
 from kerasgan.models import classifiers
 
 
@@ -70,3 +71,27 @@ def test_refusals():
             build(classes=1)
     with pytest.raises(ValueError, match="no layer named 'features'"):
         classifiers.extractor(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+
+
+# --- inception --------------------------------------------------------------------------------------------------------
+
+
+def test_inception_takes_small_pictures_of_either_kind():
+    """Grey ones are three times the same; 2,048 features, resized on the way."""
+    network = classifiers.inception((20, 24, 1), weights=None)
+    images = np.random.default_rng(0).integers(0, 256, (2, 20, 24, 1)).astype("uint8")
+    found = metrics.features(network, images)
+    assert found.shape == (2, 2048) and np.isfinite(found).all() and found.std() > 0
+    assert classifiers.extractor(network).output_shape == (None, 2048)
+    assert network.get_layer("resized").output.shape == (None, 299, 299, 3)
+    with pytest.raises(ValueError, match=r"inception saw image_shape=\(20, 24, 4\): it takes 1 or 3 channels"):
+        classifiers.inception((20, 24, 4))
+
+
+def test_inception_without_a_network_says_what_to_do(monkeypatch):
+    def fails(*_, **__):
+        raise Exception("URL fetch failure on https://somewhere/x.h5: None -- nodename nor servname provided")
+
+    monkeypatch.setattr(keras.applications, "InceptionV3", fails)
+    with pytest.raises(OSError, match="InceptionV3 could not be fetched; pass their path as weights=. URL fetch"):
+        classifiers.inception()

@@ -1,4 +1,5 @@
-"""Classifiers whose last hidden layer measures a GAN: `lenet` for grey digits, `convnet` for small colour pictures.
+"""Classifiers whose last hidden layer measures a GAN: `lenet` for grey digits, `convnet` for small colour pictures; and
+`inception`, whose weights others have trained.
 
 >>> classifier = lenet()
 >>> extractor(classifier).output_shape
@@ -76,6 +77,40 @@ def convnet(image_shape=(32, 32, 3), classes=10, width=24):
     x = layers.GlobalMaxPooling2D(name=FEATURES)(x)
     logits = layers.Dense(classes, name="logits")(x)
     return keras.Model(images, logits, name="convnet")
+
+
+def inception(image_shape=(32, 32, 3), weights="imagenet"):
+    """InceptionV3 (Szegedy et al. 2016) as keras.applications has it, without its top: images in [-1, 1] to "features".
+
+    A Frechet distance in these 2,048 features is no "FID" to be put beside published ones: those are of the weights of
+    2015, and of another resize. It needs more than 2,048 images on each side.
+
+        >>> metrics.features(inception((32, 32, 3)), images).shape  # images: (5000, 32, 32, 3)
+        (5000, 2048)
+
+    Args:
+        image_shape: (height, width, 1 or 3); resized to 299x299, bilinear and antialiased.
+        weights: "imagenet", which Keras fetches once (90 MB), the path of a file, or None for random ones.
+
+    Raises:
+        ValueError: other channels. OSError: the weights could not be fetched.
+    """
+    height, width, channels = image_shape
+    if channels not in (1, 3):
+        raise ValueError(f"inception saw image_shape={tuple(image_shape)}: it takes 1 or 3 channels")
+    try:
+        network = keras.applications.InceptionV3(False, weights, input_shape=(299, 299, 3), pooling="avg")
+    except Exception as error:  # Keras raises a plain one
+        if "URL fetch failure" not in str(error):
+            raise
+        raise OSError(
+            f"The weights of InceptionV3 could not be fetched; pass their path as weights=. {error}"
+        ) from None
+    images = x = keras.Input((height, width, channels), name="images")
+    if channels == 1:
+        x = layers.Concatenate()([x, x, x])
+    x = layers.Resizing(299, 299, interpolation="bilinear", antialias=True, name="resized")(x)
+    return keras.Model(images, layers.Identity(name=FEATURES)(network(x)), name="inception_v3")
 
 
 def extractor(classifier):
