@@ -8,6 +8,7 @@ import pathlib
 from kerasgan.files import sha256, write_atomically, write_json
 
 CARD, INDEX = "card.json", "index.json"
+RATIOS = ("frechet_distance", "precision", "recall", "density", "coverage")  # what is a share of what real data score
 TABLE = ("<!-- zoo -->", "<!-- /zoo -->")  # in the project's README, around the table made from the cards
 NEEDED = {  # what every card has, and what the card of a generator has besides
     "name": str, "kind": str, "model": dict, "files": dict, "fingerprint": str, "licences": dict, "parameters": dict,
@@ -198,18 +199,25 @@ def render(card):
     rows["images"] = f"{tuple(card['images']['shape'])} in [-1, 1]"
     rows |= {f"licence of the {part}": text for part, text in card["licences"].items()}
     lines += table(["", ""], rows.items()) + [""]
-    if records := card.get("metrics"):
-        shared = {key: value for key, value in records[0].items() if all(r.get(key) == value for r in records)}
-        numbers = [[r["metric"], spread(r), real(r), verdict(r), protocol(r, without=shared)] for r in records]
-        head = ["metric", "this model", "real data", "verdict", "of this metric alone"]
-        lines += ["## Measured", "", *table(head, numbers)]
-        lines += ["", f"Protocol: {protocol(shared)}.", ""]
+    records = card.get("metrics", [])
+    groups = [[r for r in records if is_paper(r) == paper] for paper in (False, True)]
+    lines += [line for group in groups if group for line in measured(group)]
     training = card["training"]
     lines += ["## Training", "", f"`kerasgan train {card['name']}`; the recipe is `recipe.toml`.", ""]
     lines += table(["", ""], [(key.replace("_", " "), value) for key, value in training.items()]) + [""]
     lines += table(["data", ""], card["data"].items()) + [""]
     lines += table(["version", ""], card["versions"].items())
     return "\n".join(lines).rstrip() + "\n"
+
+
+def measured(records):
+    """Lines on the records of one protocol."""
+    shared = {key: value for key, value in records[0].items() if all(r.get(key) == value for r in records)}
+    alone = "of this metric alone"
+    numbers = [[r["metric"], spread(r), real(r), verdict(r), protocol(r, without=shared)] for r in records]
+    lines = ["## Measured as in a paper" if is_paper(records[0]) else "## Measured", ""]
+    lines += table(["metric", "this model", "real data", "verdict", alone], numbers)
+    return [*lines, "", f"Protocol: {protocol(shared)}.", ""]
 
 
 def table(head, rows):
@@ -225,11 +233,16 @@ def spread(record):
     return f"{text} ± {record['spread']:.2g} ({len(record['seeds'])} sampling seeds)" if record.get("spread") else text
 
 
+def is_paper(record):
+    """Whether a record is of a paper's table, and not of the modern protocol."""
+    return "paper" in record
+
+
 def verdict(record):
-    """In words, how a number stands to the paper's, or where there is none to what real data score."""
+    """In words, how a number stands to the paper's, or where there is none to what real data score; of some nothing."""
     value, real_data = record["value"], record.get("real")
-    if "paper" not in record:
-        return f"{value / real_data:.3g}x real data" if real_data else ""
+    if not is_paper(record):
+        return f"{value / real_data:.3g}x real data" if record["metric"] in RATIOS and real_data else ""
     slack = 2 * math.hypot(record.get("spread") or 0, record.get("paper_spread") or 0)
     sign = 1 if record["better"] == "higher" else -1
 

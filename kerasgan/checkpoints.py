@@ -152,9 +152,9 @@ class SaveCheckpoints(keras.callbacks.Callback):
         return int(self.model.step.numpy()) // self.every
 
     def on_train_batch_end(self, batch, logs=None):
-        """Save when it is time."""
+        """Save when it is time; not at the epoch's end, of which validation and history are still to come."""
         earlier, self.periods = self.periods, self.whole_periods()
-        if self.interrupted or self.periods > earlier:
+        if (self.interrupted or self.periods > earlier) and batch + 1 != self.params["steps"]:
             self.checkpoints.save(self.model)
 
     def on_epoch_end(self, epoch, logs=None):

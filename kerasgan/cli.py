@@ -120,7 +120,7 @@ def generate(name, n, seed, output, each, as_json):
         raise FileExistsError(f"{path} is not empty: choose another --output, or old images would be among the new.")
     if not each and path.suffix != ".npz":
         images.check_format(path)
-    model = generator(zoo.load(name), name)
+    model = generator(zoo.load(name, metrics=False), name)
     drawn = model.generate(n, seed=seed)
     if each:
         path.mkdir(exist_ok=True)
@@ -231,7 +231,7 @@ def export(name, output, overwrite, as_json):
     """Write the generator of NAME as a SavedModel or .tflite, with a side-car and its measured error."""
     from kerasgan import zoo
 
-    value = generator(zoo.load(name), name).export(output, overwrite=overwrite)
+    value = generator(zoo.load(name, metrics=False), name).export(output, overwrite=overwrite)
     show(value, as_json, lambda v: f"{v['path']}: largest difference to Keras {v['max_difference']:.1e}")
 
 

@@ -86,9 +86,10 @@ def recorded(metric, values, real, protocol):
 
 
 def put_on_card(folder, card, records):
-    """Write the records onto the card, in the place of those of the same metrics; an index pins the card anew."""
-    metrics = {record["metric"]: record for record in (*card.get("metrics", []), *records)}
-    cards.write(folder, card | {"metrics": list(metrics.values())})
+    """Write the records of a protocol onto the card, in the place of those that are there; an index pins it anew."""
+    others = [record for record in card.get("metrics", []) if cards.is_paper(record) != cards.is_paper(records[0])]
+    modern, paper = (others, records) if cards.is_paper(records[0]) else (records, others)
+    cards.write(folder, card | {"metrics": [*modern, *paper]})
     if (folder.parent / cards.INDEX).is_file():
         cards.write_index(folder.parent)
 
@@ -112,11 +113,13 @@ def verify(name):
             f"The card of {card['name']} has no number with a spread: `kerasgan evaluate {name} --write` first."
         )
     again = {}
-    for protocol, known in {"paper" if "paper" in record else "modern": record for record in records}.items():
+    for protocol, known in {"paper" if cards.is_paper(record) else "modern": record for record in records}.items():
         seeds = [seed + max(known["seeds"]) for seed in known["seeds"]]
         again |= {new["metric"]: new for new in evaluate(name, n=known["n"], seeds=seeds, protocol=protocol)}
     found = []
     for record in records:
+        if record["metric"] not in again:
+            raise ValueError(f"Nothing measures {record['metric']} any more: `kerasgan evaluate {name} --write` anew.")
         now, seeds = again[record["metric"]], record["seeds"]
         cards.check_comparable(record, now)
         pooled = ((record["spread"] ** 2 + now["spread"] ** 2) / 2) ** 0.5

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from kerasgan import data, images, mirror, names, zoo
+from kerasgan import data, mirror, names, zoo
 from kerasgan.files import write_atomically
 from kerasgan.metrics import density_coverage, features, fingerprint, frechet_distance, kernel_distance
 from kerasgan.metrics import precision_recall as precision_and_recall
@@ -80,21 +80,24 @@ def judged(classifier, pictures):
     """What a classifier makes of images, uint8 or floats in [-1, 1]."""
     from kerasgan.models.classifiers import extractor
 
-    logits = classifier.predict(images.to_float(pictures), batch_size=500, verbose=0).astype("float64")
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    its = extractor(classifier)
+    both = keras.layers.Concatenate()([its.output, classifier.output])  # one pass for the two
+    found = features(keras.Model(classifier.input, both, name=its.name), pictures)
+    cloud, logits = np.split(found, [its.output_shape[-1]], axis=1)
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True), dtype="float64")
     odds /= odds.sum(axis=1, keepdims=True)
     shares = np.bincount(odds.argmax(axis=1), minlength=odds.shape[1]) / len(odds)
-    return Judged(features(extractor(classifier), pictures), float((odds.max(axis=1) < SURE).mean()), shares)
+    return Judged(cloud, float((odds.max(axis=1) < SURE).mean()), shares)
 
 
 def remembered(classifier, dataset):
     """The same of a real data set, kept in the folder `statistics` of the cache under both fingerprints."""
-    name = f"{fingerprint(classifier)[:16]}-{dataset.fingerprint[:16]}-{keras.backend.backend()}.npz"
+    name = f"{fingerprint(classifier)[:16]}-{dataset.fingerprint[:16]}-{keras.backend.backend()}-sure-{SURE}.npz"
     path = mirror.cache() / "statistics" / name
     try:
         with np.load(path, allow_pickle=False) as kept:
             return Judged(*(kept[field] for field in Judged._fields))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # not there yet, or damaged
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):  # not there yet, or damaged
         found = judged(classifier, dataset.images)
     with contextlib.suppress(OSError):  # where nothing can be written, it is worked out each time
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -77,6 +77,7 @@ def read(path):
         value = recipe["training"].get(key, least)
         if type(value) is not int or value < least:
             raise ValueError(f"{path}: {key} in [training] is an integer of at least {least}; saw {value!r}.")
+    check_schedules(path, recipe.get("compile", {}))
     variant = recipe["model"]["variant"]
     names.check_choice("variant", variant, VARIANTS)
     if inspect.isclass(VARIANTS[variant]) != (kind == KINDS[0]):
@@ -92,6 +93,17 @@ def check_keys(path, recipe):
             raise ValueError(f"{path}: {section} is a section, [{section}], with keys below it; saw {content!r}.")
         for key in content if section not in FREE else ():
             names.check_choice(f"key of [{section}]", key, sorted(SECTIONS[section]))
+
+
+def check_schedules(path, rules):
+    """Refuse a schedule of [compile] with its own `steps`: it would begin anew with whoever loads the entry."""
+    for key, value in rules.items():
+        if isinstance(value, dict):
+            if "schedule" in value and "steps" in value:
+                raise ValueError(
+                    f"{path}: {key} in [compile] runs `over` a share of the training; `steps` is for others."
+                )
+            check_schedules(path, value)
 
 
 def check_kind(path, recipe, kind):

@@ -17,6 +17,7 @@ from kerasgan import data, entries, extractors, names, recipes, zoo
 from kerasgan.callbacks import BestAverage, SampleGrid
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
 from kerasgan.files import write_json
+from kerasgan.metrics.features import check_shape, fingerprint
 from kerasgan.models import networks
 
 
@@ -45,7 +46,7 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
         name: of a recipe in the zoo, or the path of a `.toml` file.
         output: the folder of the run, `runs/<name>` by default: checkpoints, a sample grid per epoch, history, `entry`.
             Where the recipe has a validation split and an extractor, `entry` has the average of the epoch whose Frechet
-            distance to that split was the least.
+            distance to that split was the least; the discriminator is the last epoch's.
         resume: go on from the newest checkpoint of that folder, with the same recipe, source and epochs.
         source: other training data than the recipe's, as `kerasgan.data.read` takes them.
         epochs: instead of the recipe's.
@@ -76,7 +77,7 @@ def train_game(path, recipe, run, resume=False, callbacks=(), verbose="auto"):
     """Train a variant in the folder `run`; Args and Raises as in `train`."""
     model, dataset, validation = prepared(recipe)
     run.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoints(run / "checkpoints", about=about(recipe, dataset))
+    checkpoints = Checkpoints(run / "checkpoints", about=about(recipe, model, dataset, validation))
     start = checkpoints.restore(model) if resume else 0
     saver = SaveCheckpoints(checkpoints, recipe["training"].get("checkpoint_steps", 200))
     history = History(run / "history.json", since=start)
@@ -109,17 +110,38 @@ def prepared(recipe):
     dataset = data.read(
         recipe["data"]["train"], batch_size=settings["batch_size"], seed=seed, image_shape=model.image_shape
     )
-    split = recipe["data"].get("validation")
-    metrics = zoo.metrics_in(recipe["card"].get("extractor")) if split else []
-    validation = data.read(split, batch_size=1, image_shape=model.image_shape) if metrics else None
+    validation, metrics = selection(recipe, model)
     recipes.compile_model(model, recipe["compile"], settings["epochs"] * len(dataset), metrics)
     return model, dataset, validation
 
 
-def about(recipe, dataset):
-    """What a training must agree on with the checkpoint that it goes on from: rules, settings and pictures."""
+def selection(recipe, model):
+    """(validation images, metrics) that choose the average; (None, []) where the recipe lacks a split or an extractor.
+
+    Raises:
+        ValueError: no such extractor or images, or the one cannot measure the other.
+    """
+    split, name = recipe["data"].get("validation"), recipe["card"].get("extractor")
+    if not (split and name):
+        return None, []
+    validation, metrics = data.read(split, batch_size=1, image_shape=model.image_shape), zoo.metrics_in(name)
+    for metric in metrics:
+        check_shape(metric.extractor, (None, *model.image_shape))
+        if len(validation.images) <= (least := metric.extractor.output_shape[-1]):
+            raise ValueError(
+                f"{split} has {len(validation.images)} images; to choose by the Frechet distance in {least} features of"
+                f" {name} it needs more than {least}. Choose a larger split, or leave out validation or extractor."
+            )
+    return validation, metrics
+
+
+def about(recipe, model, dataset, validation=None):
+    """What a training must agree on with the checkpoint that it goes on from: rules, settings, pictures, selection."""
     settings = {key: value for key, value in recipe["training"].items() if key != "checkpoint_steps"}
     pictures = {"train": recipe["data"]["train"], "fingerprint": dataset.fingerprint[:16]}
+    if validation:
+        pictures |= {"validation": recipe["data"]["validation"], "validation_fingerprint": validation.fingerprint[:16]}
+        pictures |= {"extractor": [fingerprint(measure.extractor)[:16] for measure in model.measures]}
     return {"compile": recipe["compile"], "training": settings, "data": pictures}
 
 
@@ -154,7 +176,7 @@ def check_run(run, resume):
 
 def play(model, dataset, epochs, start, callbacks, verbose, validation=None):
     """Fit from step `start` to the end of the last epoch: a half-done epoch is finished first."""
-    measured = dict(validation_data=validation, validation_batch_size=500)
+    measured = dict(validation_data=validation, validation_batch_size=dataset.batch_size)  # which fits into memory
     options = dict(callbacks=callbacks, verbose=verbose, **measured)
     epoch, done = divmod(start, len(dataset))
     if done:
@@ -169,7 +191,8 @@ def play(model, dataset, epochs, start, callbacks, verbose, validation=None):
 class History(keras.callbacks.Callback):
     """The logs of every epoch and the time spent, kept in a JSON file across resumptions.
 
-    An epoch that was interrupted is put together from its parts: seconds add up, logs are weighed by their steps.
+    An epoch that was interrupted is put together from its parts: seconds add up, logs are weighed by their steps; what
+    validation found is of the end.
 
     Args:
         path: of the file. since: the step that the training starts from; what was written after it is forgotten.
@@ -193,7 +216,8 @@ class History(keras.callbacks.Callback):
             earlier = self.epochs.pop()
             begun = self.epochs[-1]["step"] if self.epochs else 0
             share = (step - self.first) / (step - begun)
-            values = {name: share * value + (1 - share) * earlier[name] for name, value in values.items()}
+            summed = {name for name in values if name in earlier and not name.startswith("val_")}
+            values |= {name: share * values[name] + (1 - share) * earlier[name] for name in summed}
             seconds += earlier["seconds"]
         self.epochs.append({"epoch": epoch + 1, "step": step, "seconds": round(seconds, 2), **values})
         write_json(self.path, self.epochs)

@@ -98,7 +98,7 @@ def info(name):
     return find(name)[1]
 
 
-def load(name):
+def load(name, *, metrics=True):
     """A trained model, compiled and ready: to sample, fine-tune, measure or export.
 
         >>> load("dcgan_mnist").generate(16, seed=7).shape
@@ -106,6 +106,7 @@ def load(name):
 
     Args:
         name: of an entry, or the path of an entry's folder or of a `.keras` file.
+        metrics: whether an entry's extractor is loaded too, as a metric; who only draws saves its time.
 
     Returns:
         A variant's model, with the Frechet distance in its extractor's features as a metric for `evaluate` and
@@ -119,26 +120,34 @@ def load(name):
         return load_keras(name)
     folder, card = find(name)
     tell_licence(card["name"], card.get("commercial"), card["licences"].get("weights"), card["licences"].get("data"))
-    return restore(folder, card, metrics_in(card.get("extractor")))
+    return restore(folder, card, handed_down(card) if metrics else ())
+
+
+def handed_down(card):
+    """The metrics of the extractor that a card names; none, with a warning, where it cannot be used.
+
+    A generator draws without it.
+    """
+    try:
+        return metrics_in(card.get("extractor"))
+    except (ValueError, OSError) as error:
+        message = f"{card['name']} comes without a metric, compile(metrics=[...]) gives it one: {error}"
+        warnings.warn(message, stacklevel=3)
+        return []
 
 
 def metrics_in(extractor_name):
-    """[the Frechet distance in an extractor's features]; [] without a name, and where there is no such extractor.
+    """[the Frechet distance in the features of that extractor]; [] without a name.
 
-    A warning says so then: an extractor that is not on this machine keeps no generator from drawing.
+    Raises:
+        ValueError, OSError: there is no such extractor, or its files are not what its card says.
     """
     if not extractor_name:
-        return []
-    try:
-        found = find(extractor_name)
-    except (ValueError, OSError) as error:
-        message = f"Nothing measures this model, until you compile(metrics=[...]): its extractor was not found. {error}"
-        warnings.warn(message, stacklevel=3)
         return []
     from kerasgan.metrics import FrechetDistance
     from kerasgan.models.classifiers import extractor
 
-    return [FrechetDistance(extractor(restore(*found)))]
+    return [FrechetDistance(extractor(load(extractor_name)))]
 
 
 def load_keras(path):

@@ -209,6 +209,7 @@ def test_what_all_numbers_share_is_said_once(card):
 
 def test_the_words_of_a_record(card):
     (record,) = card["metrics"]
+    assert cards.verdict(record | {"metric": "unclear"}) == "", "a multiple of real data's says nothing of it"
     assert cards.verdict(record) == "13.4x real data" and cards.verdict(record | {"real": 0}) == ""
     assert (cards.spread(record), cards.real(record)) == ("8.021 ± 0.11 (2 sampling seeds)", "0.6")
     assert (cards.spread({"value": 0.5}), cards.real({"value": 0.5})) == ("0.5", "")
@@ -251,6 +252,20 @@ def test_records_of_different_protocols_are_not_compared(card):
 def test_write_index(tmp_path, card):
     cards.write_index(tmp_path)
     assert json.loads((tmp_path / "index.json").read_text()) == {}
+
+
+def test_each_protocol_has_a_table_of_its_own(card):
+    (record,) = card["metrics"]
+    paper = dict(paper=225.0, paper_spread=2.0, better="higher", table="Table 1", sigma="of ten")
+    parzen = record | {"metric": "parzen_likelihood", "value": 230.0, "real": 242.0} | paper
+    assert cards.is_paper(parzen) and not cards.is_paper(record)
+    text = cards.render(card | {"metrics": [record, parzen]})
+    modern, table = text.split("## Measured as in a paper")
+    assert "frechet_distance" in modern and "parzen" not in modern and "sigma" not in modern
+    assert (
+        "| parzen_likelihood | 230" in table and "Protocol: n 500; seeds [1, 2]; table Table 1; sigma of ten." in table
+    )
+    assert cards.measured([parzen])[0] == "## Measured as in a paper"
 
 
 @pytest.mark.parametrize(

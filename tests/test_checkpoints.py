@@ -205,6 +205,17 @@ def test_every_so_many_steps_and_at_the_end_of_an_epoch(tmp_path):
     assert saver.checkpoints.steps() == [4, 6, 8, 12] and saver.interrupted is None
 
 
+def test_the_last_step_of_an_epoch_is_saved_after_what_validation_found(tmp_path):
+    """Or who is killed in between would go on with the next epoch, and this one would never have been measured."""
+    saver = SaveCheckpoints(Checkpoints(tmp_path, keep=100), every=3)
+    there = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append((int(saver.model.step), saver.checkpoints.steps()[-1]))
+    )
+    seen = []
+    tiny().fit(pictures(), batch_size=4, epochs=2, verbose=0, callbacks=[there, saver])
+    assert seen == [(6, 3), (12, 9)] and saver.checkpoints.steps() == [3, 6, 9, 12]
+
+
 def test_every_so_many_steps_where_a_call_takes_several(tmp_path):
     """Calls of 3 steps that pass by the multiples of 4: saved after 6 for the 4th, after 9 for the 8th."""
     model = tiny()

@@ -161,7 +161,7 @@ def test_put_on_card_pins_anew_where_there_is_an_index(own_zoo, measured, tmp_pa
     evaluation.put_on_card(folder, card, measured[:1])
     assert cards.read(folder)["metrics"] == measured[:1] and not (tmp_path / "index.json").exists()
     cards.write_index(tmp_path)
-    evaluation.put_on_card(folder, card, measured)
+    evaluation.put_on_card(folder, cards.read(folder), measured)
     assert cards.read(folder, json.loads((tmp_path / "index.json").read_text())["noise"])["metrics"] == measured
 
 
@@ -243,6 +243,11 @@ def test_verify_says_by_how_much_it_missed(own_zoo, measured):
         assert not any(row["ok"] for row in rows) and all(50 < row["missed"] < 110 for row in rows)
         change_card(folder, metrics=[record | {"extractor_sha256": "another"} for record in measured])
         with pytest.raises(ValueError, match="their protocols differ in extractor_sha256 .'another'"):
+            evaluation.verify("noise")
+        change_card(folder, metrics=[measured[0] | {"metric": "beauty"}])
+        with pytest.raises(
+            ValueError, match="Nothing measures beauty any more: `kerasgan evaluate noise --write` anew"
+        ):
             evaluation.verify("noise")
         change_card(folder, metrics=[])
         with pytest.raises(ValueError, match="has no number with a spread: `kerasgan evaluate noise --write` first"):

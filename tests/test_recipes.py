@@ -88,6 +88,16 @@ def test_a_recipe_that_is_not_there_or_no_text(tmp_path):
         recipes.read(tmp_path / "x.toml")
 
 
+def test_a_schedule_of_its_own_steps_is_not_for_compile(tmp_path):
+    """What has faded would come back with whoever loads an entry that has no [fine_tuning]."""
+    rate = {"learning_rate": {"schedule": "linear", "first": 1, "last": 0, "steps": 9}}
+    with pytest.raises(ValueError, match="x.toml: learning_rate in .compile. runs `over` a share of the training"):
+        recipes.check_schedules(tmp_path / "x.toml", {"loss": "hinge", "generator_optimizer": rate})
+    recipes.check_schedules(
+        tmp_path / "x.toml", {"penalty": {"kind": "r1", "weight": {"schedule": "linear", "over": 1}}}
+    )
+
+
 def test_check_keys_and_check_kind(tmp_path):
     """Which keys there are at all; which of them a kind needs, and which it reads."""
     path, sections = tmp_path / "r.toml", {"model": {"variant": "x"}, "data": {"train": "x"}}

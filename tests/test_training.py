@@ -223,7 +223,7 @@ def test_history_puts_an_interrupted_epoch_together(tmp_path):
         history.set_model(model)
         history.on_epoch_begin(epoch)
         model.step = step
-        history.on_epoch_end(epoch, {"generator_loss": np.float32(loss)})
+        history.on_epoch_end(epoch, {"generator_loss": np.float32(loss), "val_distance": 10 * loss})
 
     history = training.History(path)
     part(history, 0, 4, 1.0)
@@ -232,7 +232,9 @@ def test_history_puts_an_interrupted_epoch_together(tmp_path):
     part(again, 1, 8, 6.0)
     part(again, 2, 12, 5.0)
     expected = [(1, 4, 1.0), (2, 8, 0.75 * 2 + 0.25 * 6), (3, 12, 5.0)]
-    assert [(e["epoch"], e["step"], e["generator_loss"]) for e in json.loads(path.read_text())] == expected
+    noted = json.loads(path.read_text())
+    assert [(e["epoch"], e["step"], e["generator_loss"]) for e in noted] == expected
+    assert [e["val_distance"] for e in noted] == [10, 60, 50], "what validation found is of the epoch's end"
     assert len(training.History(path, since=9).epochs) == 2, "what came after the checkpoint is forgotten"
     assert training.History(path).epochs == [], "a new run starts anew"
 

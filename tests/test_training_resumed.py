@@ -10,8 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from kerasgan import recipes, training
+from kerasgan import DCGAN, recipes, training
 from kerasgan.checkpoints import Checkpoints
+from kerasgan.metrics import fingerprint
 
 RECIPE = """
 [model]
@@ -39,8 +40,8 @@ checkpoint_steps = 3
 """
 
 
-def pictures(path, seed):
-    np.savez(path, images=np.random.default_rng(seed).integers(0, 256, (18, 16, 16, 1)).astype("uint8"))
+def pictures(path, seed, n=18, side=16):
+    np.savez(path, images=np.random.default_rng(seed).integers(0, 256, (n, side, side, 1)).astype("uint8"))
 
 
 @pytest.fixture
@@ -97,9 +98,14 @@ else:
 
 @pytest.mark.parametrize(("ops", "jit"), [("deterministic", "false"), ("as they are", "true")])
 def test_killed_in_mid_epoch_it_goes_on_to_the_same_bits(recipe, tmp_path, ops, jit):
-    """With and without XLA; and without op determinism too, which `kerasgan train` does not ask for."""
-    text = recipe.read_text().replace('"DCGAN"', '"Dropping"').replace("[data]", f"jit_compile = {jit}\n[data]")
-    (tmp_path / "dropping.toml").write_text(text)
+    """With and without XLA; and without op determinism too, which `kerasgan train` does not ask for. The average that
+    validation finds best is chosen as if nothing had been."""
+    for name, n in (("x", 18), ("held_out", 150)):
+        pictures(tmp_path / f"{name}.npz", n, n, side=28)
+    split = (tmp_path / "held_out.npz").as_posix()
+    text = recipe.read_text().replace('"DCGAN"', '"Dropping"').replace("[16, 16, 1]", "[28, 28, 1]")
+    text = text.replace("[data]", f'jit_compile = {jit}\n[data]\nvalidation = "{split}"')
+    (tmp_path / "dropping.toml").write_text(f'{text}\n[card]\nextractor = "lenet_mnist"\n')
     command = [sys.executable, "-c", CHILD]
     arguments = [str(tmp_path / "dropping.toml"), str(tmp_path), ops]
     dead = subprocess.run([*command, "die", *arguments], capture_output=True, text=True)
@@ -108,7 +114,8 @@ def test_killed_in_mid_epoch_it_goes_on_to_the_same_bits(recipe, tmp_path, ops, 
     assert left.steps() == [4, 6] and not (tmp_path / "killed" / "entry").exists()
     again = subprocess.run([*command, "resume", *arguments], capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
-    files = ["entry/generator.weights.h5", "entry/discriminator.weights.h5", "checkpoints/step-00000012.weights.h5"]
+    files = ["entry/generator.weights.h5", "entry/discriminator.weights.h5", "best.weights.h5"]
+    files += ["checkpoints/step-00000012.weights.h5"]
     for file in files:
         killed, whole = (arrays(tmp_path / run / file) for run in ("killed", "whole"))
         assert killed.keys() == whole.keys() and len(whole) > 3
@@ -118,6 +125,10 @@ def test_killed_in_mid_epoch_it_goes_on_to_the_same_bits(recipe, tmp_path, ops, 
     assert any(not np.array_equal(first[place], whole[place]) for place in whole), "nothing was learnt in between"
     for file in ("entry/golden.npz", "entry/samples.png"):
         assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    killed, whole = (json.loads((tmp_path / run / "entry" / "card.json").read_text()) for run in ("killed", "whole"))
+    assert killed["training"]["chosen"] == whole["training"]["chosen"]
+    distances = [[epoch["val_frechet_distance"] for epoch in card["history"]] for card in (killed, whole)]
+    assert distances[0] == distances[1] and len(set(distances[1])) == 3
 
 
 # --- another training -------------------------------------------------------------------------------------------------
@@ -175,9 +186,41 @@ def test_the_same_training_goes_on(recipe, stopped):
 
 def test_about(recipe):
     read = recipes.read(recipe)
-    model, dataset, _ = training.prepared(read)
-    assert training.about(read, dataset) == {
+    model, dataset, validation = training.prepared(read)
+    assert validation is None
+    assert training.about(read, model, dataset) == {
         "compile": read["compile"], "training": {"epochs": 3, "batch_size": 4, "seed": 3},
         "data": {"train": read["data"]["train"], "fingerprint": dataset.fingerprint[:16]},
     }  # fmt: skip
     assert model.compiled and len(dataset) == 4
+
+
+def test_what_selects_is_part_of_the_training(recipe, tmp_path):
+    """Another split, or other weights of the extractor, would be compared with distances that they did not measure."""
+    for name, n in (("x", 18), ("held_out", 150), ("few", 128)):
+        pictures(tmp_path / f"{name}.npz", n, n, side=28)
+
+    def read(split, extractor="lenet_mnist", side=28):
+        found = recipes.read(recipe)
+        found["model"]["image_shape"] = [side, side, 1]
+        found["data"]["validation"], found["card"]["extractor"] = (tmp_path / f"{split}.npz").as_posix(), extractor
+        return found
+
+    model, dataset, validation = training.prepared(read("held_out"))
+    (metric,) = model.measures
+    assert metric.name == "frechet_distance" and len(validation.images) == 150
+    said = training.about(read("held_out"), model, dataset, validation)["data"]
+    assert said["validation"].endswith("held_out.npz") and said["validation_fingerprint"] == validation.fingerprint[:16]
+    assert said["extractor"] == [fingerprint(metric.extractor)[:16]]
+    for wrong, sentence in (
+        (
+            read("few"),
+            "few.npz has 128 images; to choose by the Frechet distance in 128 features of lenet_mnist it needs",
+        ),
+        (read("held_out", "lenet_mist"), "There is no model 'lenet_mist'. Did you mean"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            training.prepared(wrong)
+    pictures(tmp_path / "held_out.npz", 0, 150, side=32)
+    with pytest.raises(ValueError, match=r"Saw images of shape \(None, 32, 32, 1\), but the extractor"):
+        training.selection(read("held_out", side=32), DCGAN((32, 32, 1), latent_size=2, width=2))

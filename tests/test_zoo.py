@@ -11,6 +11,7 @@ import pytest
 
 import kerasgan
 from kerasgan import cards, recipes, zoo
+from kerasgan.metrics import Coverage, FrechetDistance
 from kerasgan.models.classifiers import extractor
 
 SHIPPED = zoo.shipped()
@@ -173,6 +174,17 @@ def test_the_extractor_of_the_card_measures(tiny, tiny_recipe, tmp_path):
     model.save(tmp_path / "saved.keras")
     again = zoo.load(tmp_path / "saved.keras").evaluate(real, return_dict=True, verbose=0)
     assert again["frechet_distance"] == pytest.approx(distance, rel=1e-9)
+    assert zoo.load(tiny, metrics=False).measures == []
+
+
+def test_two_metrics_of_one_extractor_are_saved_with_the_model(tiny, tmp_path):
+    """Keras stores the extractor once, under the first."""
+    judge = extractor(zoo.load(SHIPPED / "lenet_mnist"))
+    model, real = zoo.load(tiny), np.random.default_rng(0).integers(0, 256, (200, 28, 28, 1)).astype("uint8")
+    model.compile(metrics=[FrechetDistance(judge), Coverage(judge)])
+    model.save(tmp_path / "saved.keras")
+    found, again = (m.evaluate(real, return_dict=True, verbose=0) for m in (model, zoo.load(tmp_path / "saved.keras")))
+    assert found == pytest.approx(again, rel=1e-9) and set(found) == {"frechet_distance", "coverage"}
 
 
 def test_metrics_in():
@@ -184,10 +196,17 @@ def test_metrics_in():
 def test_without_its_extractor_it_draws_and_says_that_nothing_measures_it(tiny):
     change_card(tiny, extractor="lenet_mist")
     with pytest.warns(
-        UserWarning, match=r"you compile\(metrics=\[...\]\): its extractor was not found. There is no model"
+        UserWarning, match=r"tiny comes without a metric, compile\(metrics=\[...\]\) gives it one: There"
     ):
         model = zoo.load(tiny)
-    assert model.measures == [] and model.generate(1, seed=0).shape == (1, 28, 28, 1)
+    with pytest.raises(ValueError, match="There is no model 'lenet_mist'"):
+        zoo.metrics_in("lenet_mist")
+    assert zoo.handed_down({"extractor": None}) == model.measures == [] and model.generate(1, seed=0).shape == (
+        1,
+        28,
+        28,
+        1,
+    )
     with pytest.raises(ValueError, match="Nothing to measure with"):
         model.evaluate(np.zeros((2, 28, 28, 1), "uint8"))
 

@@ -149,7 +149,11 @@ class Adversarial(Trainable):
 
     def compile_from_config(self, config):
         """Compile as the model that was saved; its optimizers are built, so that their moments can be restored."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        options, extractors = keras.saving.deserialize_keras_object(config), {}
+        for metric in options.get("metrics", ()):  # what several share was saved once, and is loaded once
+            if hasattr(metric, "extractor_sha256"):
+                metric.extractor = extractors.setdefault(metric.extractor_sha256, metric.extractor)
+        self.compile(**options)
 
     # --- playing -------------------------------------------------------------------------------------------------
 

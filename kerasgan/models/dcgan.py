@@ -59,6 +59,7 @@ def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=
     Args:
         image_shape: (height, width, channels); with packing, channels times the images judged together.
         width: channels of the first level; each level after has twice as many, at most 8 times.
+        kernel_size: of the strided convolutions. convolutions: per level, the last of them strided.
         norm: BatchNorm after all but the first level, as in the paper.
 
     Returns:
@@ -217,7 +218,7 @@ def flat(filters, _, use_bias):
 
 
 def default_width(image_shape):
-    """Channels next to the image that keep both networks together under 15 million parameters."""
+    """Channels next to the image that keep both networks, of one convolution a level, under 15 million parameters."""
     longest = max(image_shape[:2])
     return 64 if longest <= 64 else 32 if longest <= 512 else 16
 
