@@ -13,6 +13,7 @@ import importlib
 __version__ = "0.1.0"
 
 MODULES = {
+    "GAN": "models.gan",
     "DCGAN": "models.dcgan",
     "load": "zoo",
     "list_models": "zoo",

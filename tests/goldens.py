@@ -73,7 +73,34 @@ def plain_dcgan(**options):
     return dcgan(generator_norm=False, **options)
 
 
-GOLDENS = [Golden("DCGAN", dcgan, noisy_dcgan, plain_dcgan, (16, 16, 1))]
+def gan(**options):
+    """Two small perceptrons that forget nothing; sides that no convolution would halve."""
+    from kerasgan import GAN
+
+    small = {"latent_size": 8, "units": (16,), "discriminator_units": (6, 4), "pieces": 2, "dropout": (0.0, 0.0)}
+    model = GAN((15, 18, 1), **{**small, **options})
+    # The authors' first weights, at most 0.005, are for 240 units of 784 pixels: so few units would say nothing.
+    model.discriminator.set_weights([50 * weight for weight in model.discriminator.get_weights()])
+    return model
+
+
+def noisy_gan(**options):
+    """Dropout in the discriminator, as in the paper, and in a generator of one's own."""
+    import keras
+    from keras import layers
+
+    def generator():
+        z = keras.Input((8,))
+        x = layers.Dropout(0.3, seed=3)(layers.Dense(16, "relu")(z))
+        return keras.Model(z, layers.Reshape((15, 18, 1))(layers.Dense(270, "tanh")(x)), name="generator")
+
+    return gan(generator=generator, dropout=(0.2, 0.5), **options)
+
+
+GOLDENS = [
+    Golden("DCGAN", dcgan, noisy_dcgan, plain_dcgan, (16, 16, 1)),
+    Golden("GAN", gan, noisy_gan, gan, (15, 18, 1)),
+]
 
 
 CHILD = """

@@ -11,6 +11,7 @@ from test_dcgan_networks import CONVOLUTIONS, of_type
 
 from kerasgan import DCGAN, penalties
 from kerasgan.models import dcgan as paper
+from kerasgan.models import networks, rules
 from kerasgan.models.dcgan import build_discriminator, build_generator
 
 # --- the model --------------------------------------------------------------------------------------------------------
@@ -63,10 +64,13 @@ def test_shapes_come_from_the_networks_that_are_given():
 
 def test_helpers_of_the_shapes():
     generator, discriminator = own_networks((10, 7, 4))
-    assert paper.shape_judged(discriminator, 4) == (10, 7, 1) and paper.shape_judged(lambda: discriminator, 1) is None
+    assert (
+        networks.shape_judged(discriminator, 4) == (10, 7, 1)
+        and networks.shape_judged(lambda: discriminator, 1) is None
+    )
     assert [paper.default_width((side, 64, 3)) for side in (28, 64, 96, 512, 1024)] == [64, 64, 32, 32, 16]
-    paper.check_asked("latent_size", None, (3,))
-    paper.check_asked("latent_size", (3,), (3,))
+    rules.check_asked("latent_size", None, (3,))
+    rules.check_asked("latent_size", (3,), (3,))
 
 
 def test_a_configuration_makes_the_same_model():

@@ -2,8 +2,9 @@
 
 from kerasgan.models.classifiers import convnet, lenet
 from kerasgan.models.dcgan import DCGAN
+from kerasgan.models.gan import GAN
 
 # What a recipe or a card may name: nothing else is ever built from a file.
-VARIANTS = {"DCGAN": DCGAN, "lenet": lenet, "convnet": convnet}
+VARIANTS = {"GAN": GAN, "DCGAN": DCGAN, "lenet": lenet, "convnet": convnet}
 
-__all__ = ["DCGAN", "VARIANTS", "convnet", "lenet"]
+__all__ = ["DCGAN", "GAN", "VARIANTS", "convnet", "lenet"]

@@ -72,10 +72,20 @@ class Adversarial(Trainable):
         "discriminator_loss", "generator_loss", "penalty", "real_accuracy", "fake_accuracy", "pair_accuracy",
     )  # fmt: skip
 
+    config, own = {}, ()  # a variant's: its own arguments, and the names of the networks that were passed to it
+
     def get_config(self):
-        """What `from_config` needs to make this model again."""
-        names = ("latent_distribution", "average_momentum", "pack", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        """What `from_config` needs to make this model again: the arguments, and the networks that were passed."""
+        arguments = ("latent_distribution", "average_momentum", "pack", "seed")
+        networks_passed = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in self.own}
+        common = {name: getattr(self, name) for name in arguments}
+        return {**super().get_config(), **common, **self.config, **networks_passed}
+
+    @classmethod
+    def from_config(cls, config):
+        """The model that `get_config` described."""
+        passed = [name for name in ("generator", "discriminator") if config.get(name)]
+        return cls(**config | {name: keras.saving.deserialize_keras_object(config[name]) for name in passed})
 
     # --- the rules of the game -----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import keras
 from keras import layers
 
 from kerasgan import penalties
-from kerasgan.models import rules
+from kerasgan.models import networks, rules
 from kerasgan.models.adversarial import Adversarial
 
 
@@ -125,7 +125,7 @@ class DCGAN(Adversarial):
         **kwargs,
     ):
         given = image_shape and tuple(image_shape)
-        shape = given or shape_judged(discriminator, pack) or (64, 64, 3)
+        shape = given or networks.shape_judged(discriminator, pack) or (64, 64, 3)
         width = default_width(shape) if width is None else width
         sizes = dict(
             latent_size=100 if latent_size is None else latent_size,
@@ -149,25 +149,12 @@ class DCGAN(Adversarial):
             return build_discriminator((height, breadth, channels * pack), *own, discriminator_norm)
 
         super().__init__(generator or new_generator, discriminator or new_discriminator, pack=pack, **kwargs)
-        check_asked("image_shape", given, self.image_shape)
-        check_asked("latent_size", latent_size and (latent_size,), self.latent_shape)
+        rules.check_asked("image_shape", given, self.image_shape)
+        rules.check_asked("latent_size", latent_size and (latent_size,), self.latent_shape)
         sizes["latent_size"] = self.latent_shape[0] if len(self.latent_shape) == 1 else None
         norms = dict(generator_norm=generator_norm, discriminator_norm=discriminator_norm)
         self.config = dict(image_shape=self.image_shape, **sizes, **norms)
-        self.own = {"generator": generator is not None, "discriminator": discriminator is not None}
-
-    def get_config(self):
-        """The arguments, and the networks that were passed."""
-        own = {n: keras.saving.serialize_keras_object(getattr(self, n)) for n, is_own in self.own.items() if is_own}
-        return {**super().get_config(), **self.config, **own}
-
-    @classmethod
-    def from_config(cls, config):
-        """The model that `get_config` described."""
-        own = {
-            n: keras.saving.deserialize_keras_object(config[n]) for n in ("generator", "discriminator") if config.get(n)
-        }
-        return cls(**{**config, **own})
+        self.own = networks.passed(generator=generator, discriminator=discriminator)
 
     @classmethod
     def paper(cls, image_shape=None, **options):
@@ -234,20 +221,6 @@ def default_width(image_shape):
     """Channels next to the image that keep both networks, of one convolution a level, under 15 million parameters."""
     longest = max(image_shape[:2])
     return 64 if longest <= 64 else 32 if longest <= 512 else 16
-
-
-def shape_judged(discriminator, pack):
-    """The shape of the images that a built discriminator takes; None of what is not built yet."""
-    if not isinstance(discriminator, keras.Model):
-        return None
-    height, width, channels = discriminator.inputs[0].shape[1:]
-    return height, width, channels // pack
-
-
-def check_asked(name, asked, made):
-    """Refuse a shape that was asked for and is not that of the generator that was given."""
-    if asked not in (None, made):
-        raise ValueError(f"{name} asks for {asked}, and the generator that was given has {made}: leave {name} out.")
 
 
 def halvings(height, width):

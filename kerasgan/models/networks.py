@@ -34,6 +34,19 @@ def built(network, player):
     return network
 
 
+def shape_judged(discriminator, pack):
+    """The shape of the images that a built discriminator takes; None of what is not built yet."""
+    if not isinstance(discriminator, keras.Model):
+        return None
+    height, width, channels = discriminator.inputs[0].shape[1:]
+    return height, width, channels // pack
+
+
+def passed(**given):
+    """The names of the networks that were passed, and not left to the variant."""
+    return [name for name, network in given.items() if network is not None]
+
+
 def float32_copy(network, name):
     """The same network and weights in float32, whatever policy the network itself follows."""
 

@@ -38,6 +38,12 @@ def check_players(discriminator, image_shape, pack):
         raise ValueError(f"The generator makes images {tuple(image_shape)}{packed}; the discriminator takes {taken}.")
 
 
+def check_asked(name, asked, made):
+    """Refuse a shape that was asked for and is not that of the generator that was given."""
+    if asked not in (None, made):
+        raise ValueError(f"{name} asks for {asked}, and the generator that was given has {made}: leave {name} out.")
+
+
 def check(model, optimizers, rules):
     """Refuse combinations of compile options that make no sense."""
     penalty, loss = rules["penalty"], losses.get(rules["loss"])
