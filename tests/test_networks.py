@@ -31,7 +31,11 @@ def test_built():
     assert networks.built(lambda: network, "generator") is network
 
 
-@pytest.mark.parametrize("network", [None, "dcgan", lambda: 3, lambda: keras.Sequential([layers.Dense(3)])], ids=str)
+@pytest.mark.parametrize(
+    "network",
+    [None, "dcgan", lambda: 3, lambda: keras.Sequential([layers.Dense(3)])],
+    ids=["nothing", "name", "number", "not built"],
+)
 def test_built_refuses(network):
     with pytest.raises(TypeError, match="The generator is a built Keras model, or a function without arguments"):
         networks.built(network, "generator")
