@@ -2,7 +2,7 @@
 
 Frechet distances in lenet_mnist's features of 10,000 samples: of dcgan_mnist to the test digits before and after an
 epoch on MNIST; and, to test digits turned by 90 degrees, after 500 steps on 1,000 turned digits, from the entry and
-from scratch.
+from scratch, both by the rules that `load` compiles with.
 """
 
 import json
@@ -17,14 +17,10 @@ N, STEPS, BATCH = 10_000, 500, 64
 
 
 def scratch():
-    """The entry's model before it learnt anything, compiled as its training was, at the rate it started with."""
+    """The entry's model before it learnt anything, with the rules that `load` fine-tunes by."""
     card = kerasgan.info("dcgan_mnist")
     model = recipes.build(card["model"])
-    model.compile(
-        *(recipes.optimizer({"learning_rate": 1e-3, "beta_1": 0.0, "beta_2": 0.99}, 1) for _ in range(2)),
-        loss="relativistic",
-        penalty=kerasgan.penalties.r1_r2(0.3),
-    )
+    recipes.compile_model(model, card["compile"])
     return model
 
 

@@ -4,9 +4,10 @@ import difflib
 
 
 def nearest(name, names, n=1):
-    """` Did you mean 'x'?`, or nothing; of several near ones up to `n`."""
-    near = difflib.get_close_matches(str(name), list(names), n=n, cutoff=0.6 if n == 1 else 0.4)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    """` Did you mean 'x'?`, or nothing; of several near ones up to `n`. Capitals make no name another."""
+    known = {str(other).lower(): other for other in names}
+    near = difflib.get_close_matches(str(name).lower(), known, n=n, cutoff=0.6 if n == 1 else 0.4)
+    return f" Did you mean {' or '.join(repr(known[other]) for other in near)}?" if near else ""
 
 
 def check_choice(what, value, choices):

@@ -7,6 +7,7 @@ from kerasgan import names
 
 def test_nearest():
     assert names.nearest("dgcan", ["dcgan", "lapgan"]) == " Did you mean 'dcgan'?"
+    assert names.nearest("gan", ["GAN", "DCGAN"]) == " Did you mean 'GAN'?"
     assert names.nearest("xyz", ["dcgan", "lapgan"]) == "" == names.nearest(3, ["dcgan"])
     assert (
         names.nearest("dcgan_mist", ["dcgan_mnist", "cdcgan_mnist"], 2)

@@ -11,10 +11,6 @@ import pytest
 
 import kerasgan
 from kerasgan import cards, recipes, zoo
-from kerasgan.metrics import Coverage, FrechetDistance
-from kerasgan.models.classifiers import extractor
-
-SHIPPED = zoo.shipped()
 
 
 def change_card(folder, **changes):
@@ -159,56 +155,6 @@ def test_without_fine_tuning_it_goes_on_with_the_rules_as_they_ended(tiny, tiny_
     before = model.generator.get_weights()
     model.fit(np.zeros((32, 28, 28, 1), "uint8"), batch_size=8, verbose=0)
     assert np.abs(model.generator.get_weights()[0] - before[0]).max() > 0.01
-
-
-def test_the_extractor_of_the_card_measures(tiny, tiny_recipe, tmp_path):
-    """`load` hands it down; a .keras file holds it with its weights."""
-    change_card(tiny, extractor="lenet_mnist")
-    shutil.copytree(SHIPPED / "lenet_mnist", tiny.parent / "lenet_mnist")
-    model, real = zoo.load(tiny), np.random.default_rng(0).integers(0, 256, (200, 28, 28, 1)).astype("uint8")
-    (measure,) = model.measures
-    its, lenet = measure.extractor.get_weights(), extractor(zoo.load("lenet_mnist")).get_weights()
-    assert all(np.array_equal(a, b) for a, b in zip(its, lenet, strict=True))
-    distance = model.evaluate(real, return_dict=True, verbose=0)["frechet_distance"]
-    assert distance > 1
-    model.save(tmp_path / "saved.keras")
-    again = zoo.load(tmp_path / "saved.keras").evaluate(real, return_dict=True, verbose=0)
-    assert again["frechet_distance"] == pytest.approx(distance, rel=1e-9)
-    assert zoo.load(tiny, metrics=False).measures == []
-
-
-def test_two_metrics_of_one_extractor_are_saved_with_the_model(tiny, tmp_path):
-    """Keras stores the extractor once, under the first."""
-    judge = extractor(zoo.load(SHIPPED / "lenet_mnist"))
-    model, real = zoo.load(tiny), np.random.default_rng(0).integers(0, 256, (200, 28, 28, 1)).astype("uint8")
-    model.compile(metrics=[FrechetDistance(judge), Coverage(judge)])
-    model.save(tmp_path / "saved.keras")
-    found, again = (m.evaluate(real, return_dict=True, verbose=0) for m in (model, zoo.load(tmp_path / "saved.keras")))
-    assert found == pytest.approx(again, rel=1e-9) and set(found) == {"frechet_distance", "coverage"}
-
-
-def test_metrics_in():
-    assert zoo.metrics_in(None) == zoo.metrics_in("") == []
-    (metric,) = zoo.metrics_in("lenet_mnist")
-    assert metric.name == "frechet_distance" and metric.extractor.output_shape == (None, 128)
-
-
-def test_without_its_extractor_it_draws_and_says_that_nothing_measures_it(tiny):
-    change_card(tiny, extractor="lenet_mist")
-    with pytest.warns(
-        UserWarning, match=r"tiny comes without a metric, compile\(metrics=\[...\]\) gives it one: There"
-    ):
-        model = zoo.load(tiny)
-    with pytest.raises(ValueError, match="There is no model 'lenet_mist'"):
-        zoo.metrics_in("lenet_mist")
-    assert zoo.handed_down({"extractor": None}) == model.measures == [] and model.generate(1, seed=0).shape == (
-        1,
-        28,
-        28,
-        1,
-    )
-    with pytest.raises(ValueError, match="Nothing to measure with"):
-        model.evaluate(np.zeros((2, 28, 28, 1), "uint8"))
 
 
 def test_a_keras_file_that_is_missing_or_damaged(tmp_path):
