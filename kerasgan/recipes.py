@@ -5,7 +5,8 @@
     [augment]          of an extractor: rotation in degrees, shift in pixels, flip = true for left-right
     [fine_tuning]      the rules that `load` compiles the finished entry with; else those of [compile], as they ended
     [data]             train, validation, test: what `kerasgan.data.read` takes; licence
-    [training]         epochs, batch_size, seed, dtype_policy
+    [training]         epochs, batch_size, seed, dtype_policy; choose: the average that validation finds "best" becomes
+                       the entry, or the "last", whose discriminator is of the same step
     [card]             what the model card says that no program can know
 
 Nothing here runs code from a file: names are looked up in tables, arguments are numbers, strings and lists.
@@ -32,7 +33,7 @@ SECTIONS = {
     "augment": {"rotation", "shift", "flip"},
     "fine_tuning": set(),
     "data": {"train", "validation", "test", "licence"},
-    "training": {"epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps"},
+    "training": {"epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps", "choose"},
     "card": {
         "kind",
         "title",
@@ -47,6 +48,7 @@ SECTIONS = {
     },
 }
 FREE = {"model", "compile", "fine_tuning"}  # whoever is built from these checks their other keys
+CHOICES = ("best", "last")  # the first if [training] says nothing
 KINDS = ("generator", "extractor")  # the first if [card] says nothing
 NEEDED = {"model": {"variant"}, "data": {"train"}, "training": {"epochs", "batch_size"}}
 NEEDED_BY_EXTRACTORS = {"compile": {"optimizer"}, "data": {"train", "validation", "test"}}
@@ -77,6 +79,7 @@ def read(path):
         value = recipe["training"].get(key, least)
         if type(value) is not int or value < least:
             raise ValueError(f"{path}: {key} in [training] is an integer of at least {least}; saw {value!r}.")
+    names.check_choice("value of choose", recipe["training"].get("choose", CHOICES[0]), CHOICES)
     check_schedules(path, recipe.get("compile", {}))
     variant = recipe["model"]["variant"]
     names.check_choice("variant", variant, VARIANTS)

@@ -45,8 +45,8 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
     Args:
         name: of a recipe in the zoo, or the path of a `.toml` file.
         output: the folder of the run, `runs/<name>` by default: checkpoints, a sample grid per epoch, history, `entry`.
-            Where the recipe has a validation split and an extractor, `entry` has the average of the epoch whose Frechet
-            distance to that split was the least; the discriminator is the last epoch's.
+            Where the recipe has a validation split and an extractor, and does not choose the "last", `entry` has the
+            average of the epoch whose Frechet distance to that split was the least; and the last discriminator.
         resume: go on from the newest checkpoint of that folder, with the same recipe, source and epochs.
         source: other training data than the recipe's, as `kerasgan.data.read` takes them.
         epochs: instead of the recipe's.
@@ -95,7 +95,7 @@ def train_game(path, recipe, run, resume=False, callbacks=(), verbose="auto"):
     if saver.interrupted:
         steps = recipe["training"]["epochs"] * len(dataset)
         raise Interrupted(f"Stopped at step {int(model.step)} of {steps}, saved in {run}. Go on with --resume.")
-    chosen = best.give_back(model) if validation else None
+    chosen = best.give_back(model) if validation and recipe["training"].get("choose") != "last" else None
     return entries.of_game(run / "entry", path, recipe, model, dataset, history.epochs, chosen)
 
 
@@ -137,7 +137,7 @@ def selection(recipe, model):
 
 def about(recipe, model, dataset, validation=None):
     """What a training must agree on with the checkpoint that it goes on from: rules, settings, pictures, selection."""
-    settings = {key: value for key, value in recipe["training"].items() if key != "checkpoint_steps"}
+    settings = {key: value for key, value in recipe["training"].items() if key not in ("checkpoint_steps", "choose")}
     pictures = {"train": recipe["data"]["train"], "fingerprint": dataset.fingerprint[:16]}
     if validation:
         pictures |= {"validation": recipe["data"]["validation"], "validation_fingerprint": validation.fingerprint[:16]}

@@ -88,6 +88,15 @@ def test_a_recipe_that_is_not_there_or_no_text(tmp_path):
         recipes.read(tmp_path / "x.toml")
 
 
+def test_choose_is_best_or_last(tmp_path):
+    text = '[model]\nvariant = "DCGAN"\n[data]\ntrain = "x"\n[training]\nepochs = 1\nbatch_size = 1\nchoose = "{}"\n'
+    for choice in ("best", "last", "lats"):
+        (tmp_path / f"{choice}.toml").write_text(text.format(choice))
+    assert [recipes.read(tmp_path / f"{c}.toml")["training"]["choose"] for c in recipes.CHOICES] == ["best", "last"]
+    with pytest.raises(ValueError, match="Unknown value of choose 'lats'. Did you mean 'last'?"):
+        recipes.read(tmp_path / "lats.toml")
+
+
 def test_a_schedule_of_its_own_steps_is_not_for_compile(tmp_path):
     """What has faded would come back with whoever loads an entry that has no [fine_tuning]."""
     rate = {"learning_rate": {"schedule": "linear", "first": 1, "last": 0, "steps": 9}}

@@ -127,6 +127,10 @@ def test_the_average_that_validation_finds_best_becomes_the_entry(tiny_recipe, t
     assert all(map(np.array_equal, entry.average.get_weights(), best.average.get_weights()))
     drawn, kept = plotting.grid(entry.generate(64, seed=0)), images.read(run / "samples" / f"epoch-000{epoch}.png")
     np.testing.assert_array_equal(drawn, kept)
+    path.write_text(path.read_text().replace("[training]", '[training]\nchoose = "last"'))
+    assert "chosen" not in zoo.info(training.train(path, run, resume=True, verbose=0))["training"]
+    drawn, kept = plotting.grid(zoo.load(run / "entry").generate(64, seed=0)), run / "samples" / "epoch-0003.png"
+    np.testing.assert_array_equal(drawn, images.read(kept))
     assert zoo.verify(run / "entry")["ok"]
 
 
