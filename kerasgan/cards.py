@@ -245,19 +245,10 @@ def verdict(record):
         return f"{value / real_data:.3g}x real data" if record["metric"] in RATIOS and real_data else ""
     slack = 2 * math.hypot(record.get("spread") or 0, record.get("paper_spread") or 0)
     sign = 1 if record["better"] == "higher" else -1
-
-    def beyond(other):
-        return sign * (value - other) > slack
-
-    how = (
-        "better than"
-        if beyond(record["paper"])
-        else "as"
-        if sign * (record["paper"] - value) <= slack
-        else "worse than"
-    )
+    gain, beyond = sign * (value - record["paper"]), sign * (value - real_data)
+    how = "as" if abs(gain) <= slack else "better than" if gain > 0 else "worse than"
     words = f"{how} the paper's {record['paper']:.4g} ± {record['paper_spread']:.2g}"
-    return words + (", and better than real data: too good to mean quality" if beyond(real_data) else "")
+    return words + (", and better than real data: too good to mean quality" if beyond > slack else "")
 
 
 def real(record):
