@@ -18,7 +18,7 @@ EXTRAS = {
 }
 EXTRAS["all"] = sorted(sum(EXTRAS.values(), []))
 EXTRAS["cuda"] = ["tensorflow[and-cuda]"]  # not in `all`: gigabytes that most machines cannot use
-TOOLS = ["build", "pytest", "pytest-timeout", "ruff", "setuptools>=77"]
+TOOLS = ["build", "pytest", "pytest-timeout", "pytest-xdist", "ruff", "setuptools>=77"]
 EXTRAS["dev"] = [*TOOLS, *EXTRAS["metrics"], *EXTRAS["tflite"], *EXTRAS["tensorboard"]]
 
 setup(
