@@ -48,7 +48,16 @@ if BACKEND == "tensorflow":
             if losses := losses_of(name, values):
                 seeds = [optimizer.scale_loss(ops.ones_like(loss) / count) for loss in losses]
                 gradients[name] = agreed(tape.gradient(losses, weights, output_gradients=seeds), optimizer, count)
-        return values, gradients
+        return settled((values, gradients))
+
+    def settled(tensors):
+        """The same tensors, none of which is there before all are: no weight moves while another still needs its value.
+
+        TensorFlow orders reads before writes, but its dependency optimizer (2.21) loses that order where a gradient
+        through a read folds to zero: under a gradient penalty one step in a thousand saw a bias that had already moved.
+        """
+        with tf.control_dependencies([tensor for tensor in tf.nest.flatten(tensors) if tensor is not None]):
+            return tf.nest.map_structure(lambda tensor: tensor if tensor is None else tf.identity(tensor), tensors)
 
     def agreed(gradients, optimizer, count):
         """The gradients, or infinities where any replica's are not finite.
