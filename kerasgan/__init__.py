@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 MODULES = {
     "GAN": "models.gan",
+    "CGAN": "models.cgan",
     "DCGAN": "models.dcgan",
     "load": "zoo",
     "list_models": "zoo",

@@ -191,8 +191,11 @@ def render(card):
             "",
             f'model = kerasgan.load("{card["name"]}")',
         ]
-        lines += ["images = model.generate(16, seed=7)  # uint8 " + str((16, *card["images"]["shape"])), "```", ""]
+        what, n = ("labels=[2, 0, 1]", 3) if card.get("class_names") else ("16", 16)
+        lines += [f"images = model.generate({what}, seed=7)  # uint8 {(n, *card['images']['shape'])}", "```", ""]
     rows = {key: card[key] for key in ("paper", "task") if card.get(key)}
+    if card["kind"] == "generator" and card.get("class_names"):
+        rows["classes"] = ", ".join(f"{i}: {name}" for i, name in enumerate(card["class_names"]))
     rows |= {f"parameters, {part}": f"{count:,}" for part, count in card["parameters"].items()}
     if card["kind"] == "generator":
         rows["latents"] = f"{tuple(latents['shape'])}, {latents['distribution']}"

@@ -105,12 +105,13 @@ def info(name, as_json):
 
 @main.command()
 @click.argument("name")
-@click.option("-n", type=click.IntRange(1), default=64, show_default=True, help="How many images.")
+@click.option("-n", type=click.IntRange(1), help="How many images.  [default: 64, or one for each label]")
+@click.option("--labels", help="Of a conditional model: classes by name or number, as in 3,1,4; repeated up to N.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Image i depends on (seed, i) alone; drawn if absent.")
 @click.option("-o", "--output", help="A picture (grid) or .npz; with --each a folder.  [default: samples.png, samples]")
 @click.option("--each", is_flag=True, help="One picture per image, in the folder OUTPUT.")
 @as_json
-def generate(name, n, seed, output, each, as_json):
+def generate(name, n, labels, seed, output, each, as_json):
     """Draw images with the model NAME (an entry, a folder, a .keras file)."""
     from kerasgan import files, images, plotting, zoo
 
@@ -121,10 +122,12 @@ def generate(name, n, seed, output, each, as_json):
     if not each and path.suffix != ".npz":
         images.check_format(path)
     model = generator(zoo.load(name, metrics=False), name)
-    drawn = model.generate(n, seed=seed)
+    if labels is not None:
+        labels = labels_of(labels, n, [] if name.endswith(".keras") else zoo.info(name).get("class_names", []))
+    drawn = model.generate(len(labels) if labels else n or 64, seed=seed, labels=labels)
     if each:
         path.mkdir(exist_ok=True)
-        width = len(str(n - 1))
+        width = len(str(len(drawn) - 1))
         for i, image in enumerate(drawn):
             images.write(path / f"{i:0{width}}.png", image)
     elif path.suffix == ".npz":
@@ -133,7 +136,7 @@ def generate(name, n, seed, output, each, as_json):
         files.write_atomically(path, lambda temporary: np.savez_compressed(temporary, images=drawn))
     else:
         images.write(path, plotting.grid(drawn))
-    value = {"model": name, "images": n, "seed": model.last_seed, "output": str(path)}
+    value = {"model": name, "images": len(drawn), "seed": model.last_seed, "output": str(path)}
     show(value, as_json, lambda v: f"{v['images']} images of {v['model']}, seed {v['seed']}: {v['output']}")
 
 
@@ -242,6 +245,21 @@ def demo(output):
     from kerasgan.demo import run
 
     run(output, click.echo)
+
+
+def labels_of(text, n, class_names):
+    """The labels that `cat,3` means, repeated until there are `n`.
+
+    Raises:
+        ValueError: a word that is neither the name of a class nor a number.
+    """
+    wanted = []
+    for word in (word.strip() for word in text.split(",")):
+        if word not in class_names and not word.isdecimal():
+            raise ValueError(f"--labels: {word!r} is no class and no number.{nearest(word, class_names)}"
+                             f" Classes: {', '.join(class_names) or 'by number'}.")  # fmt: skip
+        wanted.append(class_names.index(word) if word in class_names else int(word))
+    return [wanted[i % len(wanted)] for i in range(n or len(wanted))]
 
 
 def generator(model, name):

@@ -27,8 +27,8 @@ def of_game(folder, path, recipe, model, dataset, history, chosen=None):
         folder: where. path, recipe: of the recipe. model: trained. dataset: what it was trained on.
         history: the logs of its epochs. chosen: {monitor, value, epoch, ...} of the average that the model was given.
     """
-    latents = model.latents_of(GOLDEN_SEED, range(GOLDEN))
-    golden = {"latents": latents, "images": model.sample(latents)}
+    inputs = model.inputs_of(GOLDEN_SEED, range(GOLDEN))
+    golden = dict(zip(("latents", "labels"), inputs, strict=False)) | {"images": model.sample(*inputs)}
     card = describe(path, recipe, dataset) | {
         "compile": recipe["fine_tuning"] or recipe["compile"],
         "latents": {"shape": list(model.latent_shape), "distribution": model.latent_distribution},
@@ -36,10 +36,15 @@ def of_game(folder, path, recipe, model, dataset, history, chosen=None):
         "training": run_of(recipe, dataset, history, int(model.step)),
         "history": history,
     }
+    if model.conditional:
+        names = recipe["card"].get("class_names") or dataset.class_names or range(model.classes)
+        card["class_names"] = [str(name) for name in names]
     if chosen:
         words = "epoch {epoch}: the best {monitor} of the average, {value:.4g} on the validation split"
         card["training"] |= {"chosen": words.format(**chosen)}
-    return write(folder, path, card, model, golden, {"samples.png": plotting.grid(model.generate(64, seed=0))})
+    columns = min(model.classes or 8, 16)  # a column is a class
+    samples = plotting.grid(model.generate(8 * columns, seed=0), columns=columns)
+    return write(folder, path, card, model, golden, {"samples.png": samples})
 
 
 def of_classifier(folder, path, recipe, classifier, dataset, history, metrics=()):

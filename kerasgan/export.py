@@ -84,8 +84,10 @@ def check_free(path, overwrite):
 def describe(model, format, path, run, batch_size):
     """The side-car: the contract of the exported generator, and its measured distance from Keras."""
     count = CHECKED if batch_size is None else -(-CHECKED // batch_size) * batch_size  # whole batches
-    latents = model.latents_of(SEED, range(count))
-    difference = np.abs(run(path, latents, batch_size) - model.predict_on_batch(latents))
+    inputs = model.inputs_of(SEED, range(count))
+    expected = model.predict_on_batch(list(inputs) if model.conditional else inputs[0])
+    difference = np.abs(run(path, inputs, batch_size) - expected)
+    labels = {"labels": {"shape": [batch_size, model.classes], "encoding": "one-hot", "dtype": "float32"}}
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
     return {
         "format": format,
@@ -94,6 +96,7 @@ def describe(model, format, path, run, batch_size):
             "distribution": model.latent_distribution,
             "dtype": "float32",
         },
+        **(labels if model.conditional else {}),
         "images": {
             "shape": [batch_size, *model.image_shape],
             "value_range": [-1, 1],
@@ -113,48 +116,70 @@ def litert(model, path, batch_size):
     """One `.tflite` file, float32, built-in operators only."""
     needs_tensorflow()
     # A batch size in keras.Input would be lost; in the signature it makes the file's shapes static.
-    signature = [keras.InputSpec(shape=(batch_size, *model.latent_shape), dtype="float32")]
-    model.average.export(str(path), format="litert", input_signature=signature, verbose=False)
+    shapes = input_shapes(model, batch_size).items()
+    signature = [keras.InputSpec(shape=shape, dtype="float32", name=name) for name, shape in shapes]
+    taken = [signature] if model.conditional else signature  # a list of inputs is one argument
+    model.average.export(str(path), format="litert", input_signature=taken, verbose=False)
 
 
-def run_litert(path, latents, batch_size):
-    """What a `.tflite` file makes of latents; in ai_edge_litert if it is installed, else in TensorFlow's."""
+def input_shapes(model, batch_size):
+    """{name: shape} of what the network takes; labels are one-hot."""
+    labels = {"labels": (batch_size, model.classes)} if model.conditional else {}
+    return {"latents": (batch_size, *model.latent_shape), **labels}
+
+
+def run_litert(path, inputs, batch_size):
+    """What a `.tflite` file makes of (latents,) or (latents, labels).
+
+    It runs in ai_edge_litert if that is installed, else in TensorFlow's interpreter.
+    """
     if importlib.util.find_spec("ai_edge_litert"):
         from ai_edge_litert.interpreter import Interpreter
     else:
         Interpreter = tf.lite.Interpreter
     runner = Interpreter(model_path=str(path)).get_signature_runner()
-    (name,) = runner.get_input_details()
     (images,) = runner.get_output_details()
-    return np.concatenate([runner(**{name: part})[images] for part in batches(latents, batch_size)])
+    return np.concatenate([runner(**part)[images] for part in batches(inputs, batch_size)])
 
 
-def batches(latents, batch_size):
-    """The latents in batches of the fixed size, or all at once."""
-    size = batch_size or len(latents)
-    return [latents[i : i + size] for i in range(0, len(latents), size)]
+def batches(inputs, batch_size):
+    """{name: array} in batches of the fixed size, or all at once."""
+    named = dict(zip(("latents", "labels"), inputs, strict=False))
+    n = len(inputs[0])
+    size = batch_size or n
+    return [{name: array[i : i + size] for name, array in named.items()} for i in range(0, n, size)]
 
 
 def saved_model(model, path, batch_size):
     """A SavedModel with two signatures: `serving_default(latents)`: float images, `generate(n, seed)`: uint8.
 
-    `generate` gives the images of `model.generate(n, seed)`.
+    `generate` gives the images of `model.generate(n, seed)`. Of a conditional model they are
+    `serving_default(latents, labels)`, one-hot, and `generate(labels, seed)`, integers: `model.generate(labels=...)`.
     """
     needs_tensorflow()
     size = int(np.prod(model.latent_shape))
 
-    def serve(latents):
-        return {"images": model.average(latents, training=False)}
+    def serve(latents, labels=None):
+        return {"images": model.average([latents, labels] if model.conditional else latents, training=False)}
 
     def generate(n, seed):
+        return drawn(n, seed)
+
+    def generate_labels(labels, seed):
+        return drawn(tf.shape(labels)[0], seed, tf.one_hot(labels, model.classes))
+
+    def drawn(n, seed, *labels):
         latents = tf.reshape(latents_of(model.latent_distribution, seed, n, size), [n, *model.latent_shape])
-        images = model.average(latents, training=False)
+        images = serve(latents, *labels)["images"]
         return {"images": tf.cast(tf.clip_by_value(tf.round((images + 1) * 127.5), 0, 255), tf.uint8)}
 
     module = tf.Module()  # `keras.export.ExportArchive` stores every weight twice
     module.weights = [weight.value for weight in model.average.weights]
-    module.serve = tf.function(serve, [tf.TensorSpec((batch_size, *model.latent_shape), tf.float32, "latents")])
-    module.generate = tf.function(generate, [tf.TensorSpec((), tf.int32, "n"), tf.TensorSpec((), tf.int64, "seed")])
+    shapes = input_shapes(model, batch_size).items()
+    module.serve = tf.function(serve, [tf.TensorSpec(shape, tf.float32, name) for name, shape in shapes])
+    wanted = tf.TensorSpec((None,), tf.int32, "labels") if model.conditional else tf.TensorSpec((), tf.int32, "n")
+    draw = generate_labels if model.conditional else generate
+    module.generate = tf.function(draw, [wanted, tf.TensorSpec((), tf.int64, "seed")])
     tf.saved_model.save(module, str(path), {"serving_default": module.serve, "generate": module.generate})
 
 
@@ -166,11 +191,12 @@ def latents_of(distribution, seed, n, size):
     return rows if distribution == "normal" else 2 * rows - 1
 
 
-def run_saved_model(path, latents, batch_size):
-    """What a SavedModel makes of latents."""
+def run_saved_model(path, inputs, batch_size):
+    """What a SavedModel makes of (latents, and labels if there are classes)."""
     loaded = tf.saved_model.load(str(path))
     serve = loaded.signatures["serving_default"]
-    return np.concatenate([serve(tf.constant(part))["images"].numpy() for part in batches(latents, batch_size)])
+    tensors = [{name: tf.constant(array) for name, array in part.items()} for part in batches(inputs, batch_size)]
+    return np.concatenate([serve(**part)["images"].numpy() for part in tensors])
 
 
 def needs_tensorflow():

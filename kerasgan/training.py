@@ -18,7 +18,7 @@ from kerasgan.callbacks import BestAverage, SampleGrid
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
 from kerasgan.files import write_json
 from kerasgan.metrics.features import check_shape, fingerprint
-from kerasgan.models import networks
+from kerasgan.models import networks, rules
 
 
 class Interrupted(Exception):
@@ -110,9 +110,19 @@ def prepared(recipe):
     dataset = data.read(
         recipe["data"]["train"], batch_size=settings["batch_size"], seed=seed, image_shape=model.image_shape
     )
+    rules.check_labelled(model, dataset)
+    check_class_names(recipe["card"].get("class_names"), model)
     validation, metrics = selection(recipe, model)
     recipes.compile_model(model, recipe["compile"], settings["epochs"] * len(dataset), metrics)
     return model, dataset, validation
+
+
+def check_class_names(class_names, model):
+    """Refuse names that are not one for each class of the model."""
+    if class_names is not None and len(class_names) != (model.classes or 0):
+        raise ValueError(
+            f"[card] names {len(class_names)} classes, and {type(model).__name__} has {model.classes or 'none'}."
+        )
 
 
 def selection(recipe, model):

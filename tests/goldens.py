@@ -23,7 +23,7 @@ class Golden:
         variant: its name in `kerasgan.models.VARIANTS`.
         build: a function of the constructor's options -> a model that is not compiled.
         build_noisy: the same with Dropout in both networks. build_plain: the same without BatchNorm and Dropout.
-        image_shape: of its images.
+        image_shape: of its images. classes: how many, None of an unconditional variant.
     """
 
     variant: str
@@ -31,6 +31,15 @@ class Golden:
     build_noisy: Callable
     build_plain: Callable
     image_shape: tuple
+    classes: int | None = None
+
+    def data(self, n=32, seed=0):
+        """What `fit` takes: (images,), or (images, labels)."""
+        return (self.images(n, seed),) if self.classes is None else (self.images(n, seed), self.labels(n))
+
+    def labels(self, n):
+        """The labels of those images, None where there are no classes."""
+        return None if self.classes is None else np.arange(n, dtype="int32") % self.classes
 
     def images(self, n=32, seed=0):
         """Pictures to train on, uint8: a bright square somewhere in each."""
@@ -97,9 +106,25 @@ def noisy_gan(**options):
     return gan(generator=generator, dropout=(0.2, 0.5), **options)
 
 
+def cgan(**options):
+    """Three classes, small perceptrons without dropout."""
+    from kerasgan import CGAN
+
+    layers = {"units": (6, 4, 16), "discriminator_units": (6, 3, 4), "pieces": (2, 2, 2), "dropout": 0.0}
+    model = CGAN((15, 18, 1), **{"classes": 3, "latent_size": 8, **layers, **options})
+    model.discriminator.set_weights([50 * weight for weight in model.discriminator.get_weights()])  # as in `gan`
+    return model
+
+
+def noisy_cgan(**options):
+    """Dropout in both players, as in the paper."""
+    return cgan(dropout=0.5, **options)
+
+
 GOLDENS = [
     Golden("DCGAN", dcgan, noisy_dcgan, plain_dcgan, (16, 16, 1)),
     Golden("GAN", gan, noisy_gan, gan, (15, 18, 1)),
+    Golden("CGAN", cgan, noisy_cgan, cgan, (15, 18, 1), classes=3),
 ]
 
 

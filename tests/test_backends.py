@@ -36,7 +36,7 @@ def played():
         model.latents = lambda real, latents=latents, model=model: ops.take(latents, model.step, axis=0)
         optimizers = [keras.optimizers.SGD(0.02) for _ in range(2)]
         model.compile(*optimizers, loss="relativistic", penalty=penalties.r1_r2(0.1))
-        logs = model.fit(data.from_arrays(golden.images(8 * STEPS), batch_size=8), verbose=0).history
+        logs = model.fit(data.from_arrays(*golden.data(8 * STEPS), batch_size=8), verbose=0).history
         weights = [(f"{name} {w.path}", ops.convert_to_numpy(w)) for name, p in players.items() for w in p.weights]
         way = [float(np.abs(w - start).max()) for (_, w), start in zip(weights, before, strict=True)]
         steps = int(model.step.numpy())

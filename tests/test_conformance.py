@@ -68,7 +68,7 @@ def test_fits(golden, momentum):
     model, watch = golden.build(average_momentum=momentum), Watch()
     model.compile()
     expected, before = arrays(model.average.weights), arrays(model.trainable_variables)
-    history = model.fit(golden.images(32), batch_size=8, epochs=2, verbose=0, callbacks=[watch]).history
+    history = model.fit(*golden.data(32), batch_size=8, epochs=2, verbose=0, callbacks=[watch]).history
     assert {"discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy"} <= set(history)
     assert np.isfinite(list(history.values())).all() and {len(values) for values in history.values()} == {2}
     assert all(moved(before, model.trainable_variables))
@@ -95,7 +95,7 @@ def one_step(golden):
         model.compile(*optimizers, run_eagerly=True, **rules)
         players = {name: getattr(model, name).trainable_variables for name in ("generator", "discriminator")}
         before = {name: arrays(weights) for name, weights in players.items()}
-        logs = model.fit(golden.images(8), batch_size=8, verbose=0).history
+        logs = model.fit(*golden.data(8), batch_size=8, verbose=0).history
         after = {name: arrays(weights) for name, weights in players.items()}
         return SimpleNamespace(before=before, **after, weights=model.get_weights(), logs=logs)
 
@@ -132,15 +132,16 @@ def test_alternate_answers_the_new_discriminator(one_step):
 
 def test_discriminator_steps(golden):
     """Of a batch a b a b, D first learns from the a's alone, then both from the b's; one pass over the images."""
-    images = golden.images(8)
+    every = golden.data(8)
+    halves = [[array[i::2] for array in every] for i in range(2)]
     twice, by_hand = golden.build(), golden.build()
     by_hand.set_weights(twice.get_weights())
     twice.compile(*sgd(), discriminator_steps=2, run_eagerly=True)
-    twice.fit(data.from_arrays(images, batch_size=8, shuffle=False), verbose=0)
+    twice.fit(data.from_arrays(*every, batch_size=8, shuffle=False), verbose=0)
     by_hand.compile(*sgd(generator=0), run_eagerly=True)
-    by_hand.fit(data.from_arrays(images[0::2], batch_size=4, shuffle=False), verbose=0)
+    by_hand.fit(data.from_arrays(*halves[0], batch_size=4, shuffle=False), verbose=0)
     by_hand.generator_optimizer.learning_rate = 0.1
-    by_hand.fit(data.from_arrays(images[1::2], batch_size=4, shuffle=False), verbose=0)
+    by_hand.fit(data.from_arrays(*halves[1], batch_size=4, shuffle=False), verbose=0)
     for player in ("generator", "discriminator"):
         assert same(arrays(getattr(twice, player).weights), arrays(getattr(by_hand, player).weights))
     assert (
@@ -151,9 +152,11 @@ def test_discriminator_steps(golden):
 def test_pack(golden):
     model = golden.build(pack=2)
     model.compile(run_eagerly=True)
-    assert model.scores(np.zeros((6, *golden.image_shape), "float32")).shape == (3, 1)
+    labels = np.eye(golden.classes or 1, dtype="float32")[np.zeros(6, "int32")]
+    given = (np.zeros((6, *golden.image_shape), "float32"), labels)[: len(golden.data(1))]
+    assert model.scores(*given).shape == (3, 1)
     before = arrays(model.trainable_variables)
-    assert np.isfinite(model.fit(golden.images(8), verbose=0).history["generator_loss"]).all()
+    assert np.isfinite(model.fit(*golden.data(8), verbose=0).history["generator_loss"]).all()
     assert all(moved(before, model.trainable_variables))
 
 
@@ -169,19 +172,20 @@ def test_mixed_precision(golden, policy):
     optimizers = (model.generator_optimizer, model.discriminator_optimizer)
     scaled = [isinstance(optimizer, keras.optimizers.LossScaleOptimizer) for optimizer in optimizers]
     assert scaled == [policy == "mixed_float16"] * 2
-    first, in_float32 = (game.fit(golden.images(8), batch_size=8, verbose=0).history for game in (model, plain))
+    first, in_float32 = (game.fit(*golden.data(8), batch_size=8, verbose=0).history for game in (model, plain))
     for name in ("generator_loss", "discriminator_loss"):
         assert first[name] == pytest.approx(in_float32[name], rel=0.02)
     before, average = arrays(model.trainable_variables), arrays(model.average.weights)
-    history = model.fit(golden.images(8), batch_size=8, epochs=3, verbose=0).history
+    history = model.fit(*golden.data(8), batch_size=8, epochs=3, verbose=0).history
     assert np.isfinite(list(history.values())).all() and all(moved(before, model.trainable_variables))
     assert {v.dtype for v in model.weights if v is not model.step} == {"float32"}
     assert {layer.compute_dtype for layer in networks.layers_of(model.average)} == {"float32"}
     assert all(moved(average, model.average.weights))
-    latents = model.latents_of(0, range(5))
+    inputs = list(model.inputs_of(0, range(5)))
+    inputs = inputs if model.conditional else inputs[0]
     plain.set_weights(model.get_weights())
-    np.testing.assert_array_equal(model(latents), plain(latents))  # the average computes in float32
-    assert not np.array_equal(model.generator(latents), plain(latents))
+    np.testing.assert_array_equal(model(inputs), plain(inputs))  # the average computes in float32
+    assert not np.array_equal(model.generator(inputs), plain(inputs))
 
 
 def test_several_steps_per_execution(golden):
@@ -190,7 +194,7 @@ def test_several_steps_per_execution(golden):
     block.set_weights(single.get_weights())
     for model, options in ((single, {"run_eagerly": True}), (block, {"steps_per_execution": 2})):
         model.compile(*sgd(), **options)
-        model.fit(golden.images(32), batch_size=8, verbose=0)
+        model.fit(*golden.data(32), batch_size=8, verbose=0)
     assert int(block.step) == 4
     for mine, other in zip(arrays(block.weights), arrays(single.weights), strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-6)

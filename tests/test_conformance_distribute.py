@@ -56,14 +56,14 @@ def distributed():
                 start = start or model.get_weights()
                 model.set_weights(start)
                 model.compile(*sgd(), **rules)
-            history = model.fit(golden.images(32), batch_size=16, epochs=2, verbose=0).history
+            history = model.fit(*golden.data(32), batch_size=16, epochs=2, verbose=0).history
             images = model.generate(5, seed=1)
             found[golden.variant, name] = arrays(model.weights), history, images, moved(start, model.weights)
         with strategies["two replicas"].scope():  # BatchNorm and Dropout: each replica has its own batch and masks
             model = golden.build_noisy()
             model.compile()
         before = arrays(model.trainable_variables)
-        history = model.fit(golden.images(32), batch_size=16, verbose=0).history
+        history = model.fit(*golden.data(32), batch_size=16, verbose=0).history
         trained = moved(before, model.trainable_variables)
         good, watch = arrays(model.state), callbacks.StopOnNaN()
         watch.set_model(model)
@@ -114,7 +114,7 @@ def worker():
             model = golden.build()
             model.compile()
         before = arrays(model.trainable_variables)
-        history = model.fit(golden.images(16), batch_size=8, verbose=0).history
+        history = model.fit(*golden.data(16), batch_size=8, verbose=0).history
         found[golden.variant] = history, moved(before, model.trainable_variables), arrays(model.trainable_variables)
     return found
 

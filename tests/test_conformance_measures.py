@@ -30,13 +30,14 @@ class Brightness(keras.metrics.Mean):
 
 def test_evaluate(golden):
     """Every image counts, real ones as they are, fake ones anew but the same each time; nothing is learnt."""
-    model, images = golden.build(), golden.images(22)
+    model, images, labels = golden.build(), golden.images(22), golden.labels(22)
     metrics = [Brightness("real"), Brightness("fake")]
     model.compile(metrics=metrics, run_eagerly=True)
-    model.fit(images, batch_size=8, verbose=0)
+    model.fit(images, labels, batch_size=8, verbose=0)
     before, found = arrays(model.weights), []
-    for x in (images, images, images / 127.5 - 1, data.from_arrays(images, batch_size=8)):
-        found.append(model.evaluate(x, batch_size=8, verbose=0, return_dict=True))
+    for x in (images, images, images / 127.5 - 1, data.from_arrays(images, labels, batch_size=8)):
+        y = None if isinstance(x, data.Dataset) else labels
+        found.append(model.evaluate(x, y, batch_size=8, verbose=0, return_dict=True))
         assert [int(metric.count) for metric in metrics] == [22, 22]
     assert found[0] == found[1] and found[0]["real"] == pytest.approx(np.mean(images / 127.5 - 1), abs=1e-5)
     assert abs(found[0]["real"] - found[0]["fake"]) > 1e-3
@@ -48,10 +49,11 @@ def test_evaluate(golden):
 
 def test_validation_data(golden):
     """Measured after every epoch, from nothing each time."""
-    model, images = golden.build(), golden.images(16)
+    model, images, labels = golden.build(), golden.images(16), golden.labels(16)
     metric = Brightness("real")
     model.compile(metrics=[metric], run_eagerly=True)
-    history = model.fit(images, batch_size=8, epochs=2, validation_data=images, verbose=0).history
+    given = images if labels is None else (images, labels)
+    history = model.fit(images, labels, batch_size=8, epochs=2, validation_data=given, verbose=0).history
     assert history["val_real"] == [pytest.approx(np.mean(images / 127.5 - 1), abs=1e-5)] * 2 and "real" not in history
     assert int(metric.count) == 16, "every epoch starts from nothing"
 
@@ -59,35 +61,40 @@ def test_validation_data(golden):
 @pytest.mark.parametrize("how", ["2D", "range", "dataset", "pair", "tf.data", "generator"])
 def test_validation_data_of_every_kind(golden, how):
     """As `evaluate` takes them: greyscale without its axis, another range; of a Dataset all, with labels or without."""
-    model, images = golden.build(), golden.images(12)
+    model, images, labels = golden.build(), golden.images(12), golden.labels(12)
     grey, metric = images[..., 0], Brightness("real")
     model.compile(metrics=[metric], run_eagerly=True)
     if how == "2D" and golden.image_shape[-1] != 1:
         pytest.skip("these images have colours")
+    parts = list(zip(*(np.split(array, 3) for array in golden.data(12)), strict=True))
     x, given, options = {
-        "2D": lambda: (images, grey, {}),
-        "range": lambda: (images / 255.0, images / 255.0, {"value_range": (0, 1)}),
+        "2D": lambda: (images, (grey, labels), {}),
+        "range": lambda: (images / 255.0, (images / 255.0, labels), {"value_range": (0, 1)}),
         "dataset": lambda: (images, data.from_arrays(images, np.zeros(12, "int64"), batch_size=8), {}),
-        "pair": lambda: (images, (images, None), {}),
-        "tf.data": lambda: (images, data.from_arrays(images, batch_size=4).stream(), {"validation_steps": 3}),
-        "generator": lambda: (images, ((part,) for part in np.split(images, 3)), {"validation_steps": 3}),
+        "pair": lambda: (images, (images, labels), {}),
+        "tf.data": lambda: (images, data.from_arrays(images, labels, batch_size=4).stream(), {"validation_steps": 3}),
+        "generator": lambda: (images, (part for part in parts), {"validation_steps": 3}),
     }[how]()
-    history = model.fit(x, batch_size=4, validation_data=given, verbose=0, **options).history
+    history = model.fit(x, labels, batch_size=4, validation_data=given, verbose=0, **options).history
     assert history["val_real"] == [pytest.approx(np.mean(images / 127.5 - 1), abs=1e-5)] and int(metric.count) == 12
 
 
 def test_validation_data_is_looked_at_before_the_first_step(golden):
-    model, images = golden.build(), golden.images(8)
+    model, images, labels = golden.build(), golden.images(8), golden.labels(8)
     model.compile()
     with pytest.raises(ValueError, match=r"Nothing to measure with: compile\(metrics=\[...\]\) first"):
-        model.fit(images, validation_data=images, verbose=0)
+        model.fit(images, labels, validation_data=(images, labels), verbose=0)
     model.compile(metrics=[Brightness("real")])
-    mistakes = {r"value_range=\(0, 1\)": images / 255.0, "no use for sample_weight": (images, None, np.ones(8))}
+    mistakes = {
+        r"value_range=\(0, 1\)": (images / 255.0, labels),
+        "no use for sample_weight": (images, labels, np.ones(8)),
+        "these have no labels" if model.conditional else "no use for labels": images,
+    }
     if not model.conditional:
-        mistakes["it has no use for labels"] = (images, np.zeros(8))
+        mistakes["no use for labels"] = (images, np.zeros(8))
     for complaint, given in mistakes.items():
         with pytest.raises(ValueError, match=complaint):
-            model.fit(images, validation_data=given, verbose=0)
+            model.fit(images, labels, validation_data=given, verbose=0)
     assert int(model.step) == 0
 
 
@@ -114,6 +121,41 @@ def test_labels_for_a_model_without_classes(golden):
         model.evaluate(golden.images(8), np.zeros(8, "int32"))
 
 
+def test_labels_that_are_not_the_classes(golden):
+    """Missing, out of range, of another number or type: told before the first step; in a stream, at the step."""
+    model, (images, *labels) = golden.build(), golden.data(8)
+    if not model.conditional:
+        pytest.skip("this variant has no classes")
+    model.compile(metrics=[Brightness("real")])
+    (labels,) = labels
+    beyond = np.where(np.arange(8) == 5, golden.classes, labels)
+    mistakes = {
+        "these have no labels. Pass them as well": None,
+        f"has {golden.classes} classes, 0 to {golden.classes - 1}; saw labels 0 to {golden.classes}": beyond,
+        "saw labels -1 to": labels - 1,
+        "Labels are 8 integers, one for each image; saw .* \\(7,\\)": labels[:7],
+        "Labels are integers in .* saw float64": labels / 1.0,
+    }
+    for complaint, given in mistakes.items():
+        for look in (model.fit, model.evaluate):
+            with pytest.raises(ValueError, match=complaint):
+                look(images, given, verbose=0)
+    with pytest.raises(ValueError, match="these have no labels"):
+        model.fit(data.from_arrays(images, batch_size=8), verbose=0)
+    with pytest.raises(ValueError, match="these have no labels"):
+        model.fit(data.from_arrays(images, batch_size=8).stream(), steps_per_epoch=1, verbose=0)
+    assert int(model.step) == 0
+    with pytest.raises(FloatingPointError, match="became nan at step 1"):
+        model.fit(data.from_arrays(images, beyond, batch_size=8).stream(), steps_per_epoch=1, verbose=0)
+    for given, complaint in {
+        (): "a list of at least one",
+        (0, 1): "a list of n = 3",
+        (golden.classes,) * 3: "saw labels",
+    }.items():
+        with pytest.raises(ValueError, match=complaint):
+            model.generate(3 if given else None, labels=list(given))
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -133,7 +175,7 @@ def test_images_that_break_the_contract(golden, change, complaint):
     before = arrays(model.weights)
     for look in (model.fit, model.evaluate):
         with pytest.raises(ValueError, match=complaint):
-            look(change(golden.images(8)), verbose=0)
+            look(change(golden.images(8)), golden.labels(8), verbose=0)
     for old, new in zip(before, arrays(model.weights), strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -146,7 +188,7 @@ def test_another_range_is_told(golden):
         start = start or model.get_weights()
         model.set_weights(start)
         model.compile(*[keras.optimizers.SGD(0.1) for _ in range(2)], run_eagerly=True)
-        model.fit(x, batch_size=8, verbose=0, **options)
+        model.fit(x, golden.labels(8), batch_size=8, verbose=0, **options)
         after.append(arrays(model.weights))
     for mine, other in zip(*after, strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-6)
@@ -159,13 +201,13 @@ def test_an_unknown_option_tells_the_nearest(golden):
 
 def test_a_loss_that_becomes_nan(golden):
     """The training stops, names loss and step, and everything is as it was when `fit` began."""
-    model, images = golden.build(), golden.images(32)
+    model, images = golden.build(), golden.data(32)
     model.compile(instance_noise=lambda step: ops.where(step < 3, 0.0, np.nan), run_eagerly=True)
-    model.fit(images, batch_size=16, verbose=0)
+    model.fit(*images, batch_size=16, verbose=0)
     before = arrays(model.state)
     complaint = "discriminator_loss became nan at step 4; the weights are those of step 2, the last good ones"
     with pytest.raises(FloatingPointError, match=complaint):
-        model.fit(images, batch_size=16, epochs=2, verbose=0)
+        model.fit(*images, batch_size=16, epochs=2, verbose=0)
     for old, new in zip(before, arrays(model.state), strict=True):
         np.testing.assert_array_equal(old, new)
 

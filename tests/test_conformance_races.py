@@ -21,7 +21,7 @@ def test_no_weight_is_read_while_it_moves(golden, kind, tmp_path):
     """Without `gradients.settled` a bias under a gradient penalty is (TensorFlow 2.21)."""
     model = golden.build_noisy()
     model.compile(penalty=kind and penalties.Penalty(kind, 1.0), instance_noise=0.1)
-    nodes = as_run(lambda: model.fit(golden.images(8), verbose=0), str(tmp_path))
+    nodes = as_run(lambda: model.fit(*golden.data(8), verbose=0), str(tmp_path))
     reads, writes, races = races_in(nodes)
     assert reads > 20 and writes > 20, "there is something to see"
     assert races == []

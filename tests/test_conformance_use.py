@@ -22,7 +22,7 @@ def trained(golden):
     keras.utils.set_random_seed(1)
     model = golden.build(average_momentum=0.5)
     model.compile(*[keras.optimizers.Adam(0.02, beta_1=0.0) for _ in range(2)])
-    model.fit(golden.images(64), batch_size=16, epochs=5, verbose=0)
+    model.fit(*golden.data(64), batch_size=16, epochs=5, verbose=0)
     assert model.generate(16, seed=0).std() > 10
     return model
 
@@ -68,14 +68,29 @@ def test_generate_draws_from_no_generator_of_the_model(trained):
 
 
 def test_what_latents_become(trained):
-    """`call` gives the average's floats in [-1, 1], `sample` the same as uint8, `generate` those of `latents_of`."""
-    latents = trained.latents_of(7, range(5))
+    """`call` gives the average's floats in [-1, 1], `sample` the same as uint8, `generate` those of `inputs_of`."""
+    latents, *labels = inputs = trained.inputs_of(7, range(5))
+    np.testing.assert_array_equal(latents, trained.latents_of(7, range(5)))
     assert latents.shape == (5, *trained.latent_shape) and latents.dtype == "float32"
-    images = ops.convert_to_numpy(trained(latents))
+    assert [array.shape for array in labels] == ([(5, trained.classes)] if trained.conditional else [])
+    taken = list(inputs) if trained.conditional else latents
+    images = ops.convert_to_numpy(trained(taken))
     assert images.dtype == "float32" and np.abs(images).max() <= 1
-    np.testing.assert_array_equal(images, trained.average(latents, training=False))
-    assert within_one_level(trained.sample(latents), np.round((images + 1) * 127.5))
-    assert within_one_level(trained.generate(5, seed=7), trained.sample(latents))
+    np.testing.assert_array_equal(images, trained.average(taken, training=False))
+    assert within_one_level(trained.sample(*inputs), np.round((images + 1) * 127.5))
+    assert within_one_level(trained.generate(5, seed=7), trained.sample(*inputs))
+
+
+def test_an_image_of_the_class_you_ask_for(trained):
+    """Image i depends on its own label alone; without labels it is of class i mod classes; n may be left out."""
+    if not trained.conditional:
+        pytest.skip("this variant has no classes")
+    n = 2 * trained.classes
+    by_turns, labels = trained.generate(n, seed=7), np.arange(n) % trained.classes
+    assert within_one_level(trained.generate(seed=7, labels=labels), by_turns)
+    assert within_one_level(trained.generate(n, seed=7, labels=list(labels), batch_size=3), by_turns)
+    changed = trained.generate(seed=7, labels=np.where(np.arange(n) == 1, 0, labels))
+    assert [not np.array_equal(*pair) for pair in zip(changed, by_turns, strict=True)] == [i == 1 for i in range(n)]
 
 
 @pytest.mark.parametrize("n", [0, -3, 1.5, None])
@@ -97,10 +112,10 @@ def test_where_a_fit_begins(golden, monkeypatch):
     """Steps that are counted go on where the last fit stopped, in mid-epoch too; whole epochs with a whole one."""
     starts, stream = [], data.Dataset.stream
     monkeypatch.setattr(data.Dataset, "stream", lambda self, start: starts.append(start) or stream(self, start))
-    model, images = golden.build(), golden.images(32)
+    model, images = golden.build(), golden.data(32)
     model.compile(run_eagerly=True)
     for steps in (3, 3, 3, None, None, 1):  # an epoch has four
-        model.fit(images, batch_size=8, steps_per_epoch=steps, verbose=0)
+        model.fit(*images, batch_size=8, steps_per_epoch=steps, verbose=0)
     assert starts == [0, 3, 6, 12, 16, 17]
 
 
@@ -122,11 +137,11 @@ def gone_on(folder):
 
     found = {}
     for golden in GOLDENS:
-        images, models = golden.images(64), []  # eight batches: five steps end, and ten begin, in mid-epoch
+        images, models = golden.data(64), []  # eight batches: five steps end, and ten begin, in mid-epoch
         for steps in (10, 5):
             keras.utils.set_random_seed(3)
             models.append(compile_(golden.build_noisy(average_momentum=0.5, seed=5)))
-            models[-1].fit(images, batch_size=8, steps_per_epoch=steps, verbose=0)
+            models[-1].fit(*images, batch_size=8, steps_per_epoch=steps, verbose=0)
         expected, half_way = (arrays(model.state) for model in models)
         names = [v.path for v in models[-1].state]
         models[-1].save(f"{folder}/saved.keras")
@@ -140,7 +155,7 @@ def gone_on(folder):
             state.assign(state + 1)
         for how, other in loaded.items():
             at_once = differing(names, half_way, other)
-            other.fit(images, batch_size=8, steps_per_epoch=5, verbose=0)
+            other.fit(*images, batch_size=8, steps_per_epoch=5, verbose=0)
             found[golden.variant, how] = at_once, differing(names, expected, other), len(random.state_of(other))
     return found
 

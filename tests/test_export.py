@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from goldens import GOLDENS
+from goldens import GOLDENS, cgan
 
 import kerasgan
 from kerasgan import export as exports
@@ -53,7 +53,7 @@ def within_one_level(images, expected):
 def test_every_variant_can_be_exported(golden, name, tmp_path):
     model = golden.build(average_momentum=0.5)
     model.compile(keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01))
-    model.fit(golden.images(), batch_size=8, epochs=3, verbose=0)
+    model.fit(*golden.data(), batch_size=8, epochs=3, verbose=0)
     said = model.export(tmp_path / name)
     assert said["variant"] == golden.variant and said["max_difference"] <= 1e-5
     assert model.generate(16, seed=0).std() > 1, "all grey: no difference would prove nothing"
@@ -119,7 +119,7 @@ def test_litert_is_as_exact_as_it_must_be(entry, tiny_entry, tmp_path):
     model, path = zoo.load(entry or tiny_entry), tmp_path / "g.tflite"
     model.export(path)
     latents = model.latents_of(20171, range(1000))
-    images, expected = exports.run_litert(path, latents, None), model.predict_on_batch(latents)
+    images, expected = exports.run_litert(path, (latents,), None), model.predict_on_batch(latents)
     assert images.dtype == np.float32 and expected.std() > 0.05
     assert np.abs(images - expected).max() <= 1e-5
     assert "TRANSPOSE_CONV" in operators(path) and "CUSTOM" not in operators(path)
@@ -128,7 +128,7 @@ def test_litert_is_as_exact_as_it_must_be(entry, tiny_entry, tmp_path):
 @pytest.mark.parametrize("n", [1, 7, 64])
 def test_a_free_batch(model, made, n):
     latents = model.latents_of(5, range(n))
-    images = exports.run_litert(made[0] / "g.tflite", latents, None)
+    images = exports.run_litert(made[0] / "g.tflite", (latents,), None)
     np.testing.assert_allclose(images, model(latents), atol=1e-5)
 
 
@@ -137,23 +137,54 @@ def test_a_fixed_batch(model, tmp_path, batch_size):
     said = model.export(tmp_path / "g.tflite", batch_size=batch_size)
     assert said["latents"]["shape"] == [batch_size, 8] and said["images"]["shape"] == [batch_size, 28, 28, 1]
     latents = model.latents_of(5, range(2 * batch_size))
-    images = exports.run_litert(tmp_path / "g.tflite", latents, batch_size)
+    images = exports.run_litert(tmp_path / "g.tflite", (latents,), batch_size)
     np.testing.assert_allclose(images, model(latents), atol=1e-5)
     with pytest.raises((ValueError, RuntimeError)):  # the shape is in the file
-        exports.run_litert(tmp_path / "g.tflite", latents[: batch_size + 1], None)
+        exports.run_litert(tmp_path / "g.tflite", (latents[: batch_size + 1],), None)
 
 
 def test_a_saved_model_of_a_fixed_batch(model, tmp_path):
     said = model.export(tmp_path / "serving", batch_size=4)
     assert said["max_difference"] <= 1e-6 and said["checked_on"] == "100 latents of seed 19999"
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
-        exports.run_saved_model(tmp_path / "serving", model.latents_of(5, range(3)), None)
+        exports.run_saved_model(tmp_path / "serving", (model.latents_of(5, range(3)),), None)
 
 
 def test_batches():
-    latents = np.arange(6)
-    assert [part.tolist() for part in exports.batches(latents, 2)] == [[0, 1], [2, 3], [4, 5]]
-    assert [part.tolist() for part in exports.batches(latents, None)] == [[0, 1, 2, 3, 4, 5]]
+    latents, labels = np.arange(6), np.arange(6) % 2
+    named = {"latents": latents, "labels": labels}
+    for size, starts in ((2, (0, 2, 4)), (None, (0,))):
+        for inputs in ((latents,), (latents, labels)):
+            parts = exports.batches(inputs, size)
+            expected = [{k: named[k][i : i + (size or 6)] for k in list(named)[: len(inputs)]} for i in starts]
+            assert [{k: list(v) for k, v in p.items()} for p in parts] == [
+                {k: list(v) for k, v in p.items()} for p in expected
+            ]
+
+
+def test_input_shapes(model):
+    assert exports.input_shapes(model, 4) == {"latents": (4, 8)}
+    assert exports.input_shapes(cgan(), None) == {"latents": (None, 8), "labels": (None, 3)}
+
+
+@pytest.mark.parametrize("batch_size", [None, 5])
+def test_a_conditional_model(batch_size, tmp_path):
+    """Labels are one-hot beside the latents; `generate` of a SavedModel takes them as integers."""
+    model = cgan(average_momentum=0.5)
+    model.compile(keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01))
+    model.fit(*GOLDENS[2].data(), batch_size=8, epochs=3, verbose=0)
+    for name in ("g.tflite", "serving"):
+        said = model.export(tmp_path / name, batch_size=batch_size)
+        assert said["labels"] == {"shape": [batch_size, 3], "encoding": "one-hot", "dtype": "float32"}
+        inputs = model.inputs_of(5, range(10), np.full(10, 2))
+        run = exports.run_litert if name == "g.tflite" else exports.run_saved_model
+        np.testing.assert_allclose(run(tmp_path / name, inputs, batch_size), model(list(inputs)), atol=1e-5)
+        assert (
+            np.abs(run(tmp_path / name, model.inputs_of(5, range(10)), batch_size) - model(list(inputs))).max() > 1e-3
+        )
+    labels = np.array([2, 2, 0, 1], "int32")
+    images = serve(tmp_path / "serving", "generate", labels=tf.constant(labels), seed=tf.constant(7, tf.int64))
+    assert within_one_level(images, model.generate(labels=labels, seed=7))
 
 
 # --- the side-car -----------------------------------------------------------------------------------------------------
@@ -180,7 +211,7 @@ def test_the_parity_figure_is_measured(model, made, tmp_path):
     """It is what the file does on those latents; a file of another model is far from this one."""
     path, run = made[0] / "g.tflite", exports.run_litert
     latents = model.latents_of(exports.SEED, range(100))
-    largest = np.abs(run(path, latents, None) - model.predict_on_batch(latents)).max()
+    largest = np.abs(run(path, (latents,), None) - model.predict_on_batch(latents)).max()
     assert made[1]["litert"]["max_difference"] == largest <= 1e-5
     assert exports.describe(model, "litert", path, run, None)["checked_on"] == "100 latents of seed 19999"
     other = kerasgan.DCGAN((28, 28, 1), latent_size=8, width=4, kernel_size=4)
@@ -204,9 +235,9 @@ def test_after_fit_it_is_the_averaged_generator(tiny_entry, tmp_path):
     for variable, value in zip(model.state, before, strict=True):
         np.testing.assert_array_equal(variable, value)
     latents = model.latents_of(5, range(8))
-    images = exports.run_litert(tmp_path / "g.tflite", latents, None)
+    images = exports.run_litert(tmp_path / "g.tflite", (latents,), None)
     assert np.abs(images - model.generator(latents, training=False)).max() > 1e-3, "the two are one: nothing is proved"
     np.testing.assert_allclose(images, model.average(latents), atol=1e-5)
     model.fit(np.zeros((32, 28, 28, 1), "uint8"), batch_size=8, verbose=0)
     assert model.export(tmp_path / "g.tflite", overwrite=True)["max_difference"] <= 1e-5
-    assert np.abs(images - exports.run_litert(tmp_path / "g.tflite", latents, None)).max() > 1e-3
+    assert np.abs(images - exports.run_litert(tmp_path / "g.tflite", (latents,), None)).max() > 1e-3

@@ -227,5 +227,5 @@ def test_every_public_name_resolves():
 def test_an_unknown_name_tells_the_nearest():
     with pytest.raises(AttributeError, match="no attribute DGCAN; did you mean DCGAN?"):
         kerasgan.DGCAN  # noqa: B018
-    with pytest.raises(AttributeError, match="it has DCGAN, "):
+    with pytest.raises(AttributeError, match="it has CGAN, DCGAN, "):
         kerasgan.xyz  # noqa: B018

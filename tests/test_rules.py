@@ -5,10 +5,10 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from goldens import dcgan
+from goldens import cgan, dcgan
 
 import kerasgan
-from kerasgan import losses, penalties
+from kerasgan import data, losses, penalties
 from kerasgan.models import adversarial, networks, rules
 
 
@@ -63,13 +63,22 @@ def test_check_count():
 
 
 def test_check_players(plain):
-    rules.check_players(plain.discriminator, (16, 16, 1), 1)
+    rules.check_players(plain.discriminator, (16, 16, 1), None, 1)
     refused(ValueError, "The generator makes images (32, 16, 1); the discriminator takes (16, 16, 1).",
-            rules.check_players, plain.discriminator, (32, 16, 1), 1)  # fmt: skip
+            rules.check_players, plain.discriminator, (32, 16, 1), None, 1)  # fmt: skip
     packed = (
         "The generator makes images (16, 16, 1), 2 packed together (16, 16, 2); the discriminator takes (16, 16, 1)."
     )
     refused(ValueError, packed, dcgan, discriminator=plain.discriminator, pack=2)
+    conditional = cgan().discriminator
+    rules.check_players(conditional, (15, 18, 1), 3, 1)
+    unlike = "The generator takes labels of {}; the discriminator's inputs beside the images are {}, and have to be {}."
+    for discriminator, shape, classes, words in (
+        (conditional, (15, 18, 1), 4, ("4 classes", "[(3,)]", "[(4,)]")),
+        (conditional, (15, 18, 1), None, ("no classes", "[(3,)]", "none")),
+        (plain.discriminator, (16, 16, 1), 3, ("3 classes", "none", "[(3,)]")),
+    ):
+        refused(ValueError, unlike.format(*words), rules.check_players, discriminator, shape, classes, 1)
 
 
 def test_the_models_own_arguments():
@@ -235,11 +244,22 @@ def test_check_reported(plain):
         plain.report({"generator": 1.0, "generator_16": 2.0})
 
 
-def test_check_generate(plain):
-    rules.check_generate(plain, np.int64(3), None, 1)
+def test_checked_labels(plain):
+    assert rules.checked_labels(plain, np.int64(3), None, 1) is None
+    assert rules.checked_labels(cgan(), None, [2, 0], 1).tolist() == [2, 0]
     refused(ValueError, "DCGAN is unconditional: generate takes no labels.", plain.generate, 3, labels=[1, 2, 3])
     for n in (0, -1, 2.0, "3", None, True):
         refused(ValueError, f"generate: n is an integer of at least 1; saw {n!r}.", plain.generate, n)
     for size in (0, 1.5):
         sentence = f"generate: batch_size is an integer of at least 1; saw {size!r}."
         refused(ValueError, sentence, plain.generate, 3, batch_size=size)
+
+
+def test_check_labelled(plain):
+    images = np.zeros((4, 15, 18, 1), "uint8")
+    rules.check_labelled(cgan(), data.from_arrays(images, [0, 1, 2, 0], batch_size=2))
+    for model, x in ((plain, data.from_arrays(images, batch_size=2)), (cgan(), "a stream: nobody looks into it")):
+        rules.check_labelled(model, x)
+    refused(ValueError, rules.unlabelled(cgan()), rules.check_labelled, cgan(), data.from_arrays(images, batch_size=2))
+    with pytest.raises(ValueError, match="saw labels 0 to 3"):
+        rules.check_labelled(cgan(), data.from_arrays(images, [0, 1, 2, 3], batch_size=2))

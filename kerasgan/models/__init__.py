@@ -1,10 +1,11 @@
 """One paper a file, each read beside its paper; `adversarial` is the game that all of them play."""
 
+from kerasgan.models.cgan import CGAN
 from kerasgan.models.classifiers import convnet, lenet
 from kerasgan.models.dcgan import DCGAN
 from kerasgan.models.gan import GAN
 
 # What a recipe or a card may name: nothing else is ever built from a file.
-VARIANTS = {"GAN": GAN, "DCGAN": DCGAN, "lenet": lenet, "convnet": convnet}
+VARIANTS = {"GAN": GAN, "CGAN": CGAN, "DCGAN": DCGAN, "lenet": lenet, "convnet": convnet}
 
-__all__ = ["DCGAN", "GAN", "VARIANTS", "convnet", "lenet"]
+__all__ = ["CGAN", "DCGAN", "GAN", "VARIANTS", "convnet", "lenet"]

@@ -25,7 +25,8 @@ class Adversarial(Trainable):
     Args:
         generator, discriminator: the networks: Keras models, or functions without arguments that build them (under the
             model's dtype policy). The generator ends in float32 images (batch, height, width, channels) in [-1, 1],
-            the discriminator in float32 scores (batch, 1), logits.
+            the discriminator in float32 scores (batch, 1), logits. Where there are classes both have a second input,
+            one-hot labels (batch, classes); of a packed discriminator (batch, pack * classes).
         latent_distribution: "normal", or "uniform" in [-1, 1).
         average_momentum: m of average <- m average + (1 - m) generator, in [0, 1); 0 makes the average the generator.
             0.999 is common practice and no number of the papers, whose samples come from the generator itself.
@@ -56,7 +57,8 @@ class Adversarial(Trainable):
         self.average.trainable = False
         self.latent_shape = tuple(self.generator.inputs[0].shape[1:])
         self.image_shape = tuple(self.generator.outputs[0].shape[1:])
-        rules.check_players(self.discriminator, self.image_shape, pack)
+        self.classes = networks.classes_of(self.generator)
+        rules.check_players(self.discriminator, self.image_shape, self.classes, pack)
         self.latent_distribution, self.average_momentum = latent_distribution, average_momentum
         self.pack, self.seed = pack, random.seed_of(seed)
         self.random = keras.random.SeedGenerator(self.seed)
@@ -201,14 +203,20 @@ class Adversarial(Trainable):
         for mean, now in zip(self.average.weights, self.generator.weights, strict=True):
             mean.assign(mean + rate * (ops.cast(ops.stop_gradient(now), "float32") - mean))
 
-    def scores(self, images):
-        """The only door to D: augmentation, instance noise, packing, the discriminator; float32 (batch / pack, 1)."""
+    def scores(self, images, labels=None):
+        """The only door to D: augmentation, instance noise, packing, the discriminator; float32 (batch / pack, 1).
+
+        `labels` are one-hot, (batch, classes), where there are classes.
+        """
         if self.rules["augment"] is not None:
             images = self.rules["augment"](images, self.random)
         if self.rules["instance_noise"] is not None:
             deviation = self.scheduled(self.rules["instance_noise"])
             images = images + deviation * self.draw(images, images.shape[1:], "normal")
-        return ops.cast(self.discriminator(networks.packed(images, self.pack), training=True), "float32")
+        judged = networks.packed(images, self.pack)
+        if labels is not None:
+            judged = [judged, ops.reshape(labels, (-1, self.pack * self.classes))]
+        return ops.cast(self.discriminator(judged, training=True), "float32")
 
     def judge(self, scores, real, fake):
         """(real scores, fake scores, the compiled gradient penalty: a scalar, 0 without one), from one pass of D."""

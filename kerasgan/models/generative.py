@@ -12,55 +12,76 @@ from kerasgan.models import networks, rules
 class Generative(keras.Model):
     """A model that draws images from latents with `average`; `Adversarial` makes its parts and trains them.
 
-    Expects: `average` (a network), `latent_shape`, `latent_distribution`, `image_shape`, `random` and `evaluation`
-    (seed generators), `trackers` and `measures` (metrics of the logs, and of real against generated images).
+    Expects: `average` (a network), `latent_shape`, `latent_distribution`, `classes` (None: of no class), `image_shape`,
+    `random` and `evaluation` (seed generators), `trackers` and `measures` (metrics of the logs, and of real against
+    generated images). Labels are integers outside, and vectors with a 1 at the class (one-hot) where a network takes
+    them.
     """
 
-    conditional = False  # whether images are drawn, and judged, with labels
+    @property
+    def conditional(self):
+        """Whether images are drawn, and judged, with labels."""
+        return self.classes is not None
 
     # --- sampling ------------------------------------------------------------------------------------------------
 
     def call(self, inputs, training=False):
-        """Images of the average: latents (batch, *latent_shape) to float32 (batch, height, width, channels)."""
+        """Images of the average: latents (batch, *latent_shape) to float32 (batch, height, width, channels).
+
+        A conditional model takes [latents, one-hot labels (batch, classes)].
+        """
         return self.average(inputs, training=False)
 
-    def generate(self, n, seed=None, *, labels=None, batch_size=256):
-        """Draw `n` images; image i depends on (seed, i) alone, on any batch size, backend or device.
+    def generate(self, n=None, seed=None, *, labels=None, batch_size=256):
+        """Draw `n` images; image i depends on (seed, i) and its label alone, on any batch size, backend or device.
 
             >>> kerasgan.load("dcgan_mnist").generate(16, seed=7).shape
             (16, 28, 28, 1)
+            >>> CGAN.modern((28, 28, 1), classes=10).generate(labels=[3, 1, 4]).shape
+            (3, 28, 28, 1)
 
         Args:
-            n: how many, at least 1.
+            n: how many, at least 1; a conditional model may be given labels instead.
             seed: an integer in [0, 2**31); None draws one, kept in `model.last_seed`.
-            labels: of a conditional model, the class of each image; others take none.
+            labels: of a conditional model, the class of each image, integers in [0, classes); without them image i is
+                of class i mod classes. Others take none.
             batch_size: how many at a time; it changes no image.
 
         Returns:
             uint8 array (n, height, width, channels).
 
         Raises:
-            ValueError: n or batch_size is no integer of at least 1, no such seed, or labels where there are no classes.
+            ValueError: n or batch_size is no integer of at least 1, no such seed, or labels that are not `n` of the
+                model's classes.
         """
-        rules.check_generate(self, n, labels, batch_size)
+        labels = rules.checked_labels(self, n, labels, batch_size)
+        n = len(labels) if n is None else n
         self.last_seed = seed = random.seed_of(seed)
         images = np.empty((n, *self.image_shape), "uint8")
         for start in range(0, n, batch_size):
-            indices = range(start, min(start + batch_size, n))
-            images[start : indices.stop] = self.sample(self.latents_of(seed, indices))
+            part = slice(start, min(start + batch_size, n))
+            chosen = None if labels is None else labels[part]
+            images[part] = self.sample(*self.inputs_of(seed, range(part.start, part.stop), chosen))
         return images
+
+    def inputs_of(self, seed, indices, labels=None):
+        """What `generate` gives the network for images number `indices`: (latents,), or (latents, one-hot labels)."""
+        latents = self.latents_of(seed, indices)
+        if not self.conditional:
+            return (latents,)
+        labels = np.asarray(indices) % self.classes if labels is None else labels
+        return latents, np.eye(self.classes, dtype="float32")[labels]
 
     def latents_of(self, seed, indices):
         """The latents that `generate` gives images number `indices`: float32 (len(indices), *latent_shape)."""
         rows = random.DISTRIBUTIONS[self.latent_distribution](seed, indices, int(np.prod(self.latent_shape)))
         return rows.reshape(len(indices), *self.latent_shape)
 
-    def sample(self, inputs):
-        """The images of given latents (batch, *latent_shape), as uint8."""
-        n = len(inputs)
-        return to_uint8(
-            self.predict_on_batch(inputs)[:n]
-        )  # under a strategy every replica answers: the first is enough
+    def sample(self, *inputs):
+        """The images of latents (batch, *latent_shape), and one-hot labels if the model has classes, as uint8."""
+        n = len(inputs[0])
+        images = self.predict_on_batch(list(inputs) if self.conditional else inputs[0])
+        return to_uint8(images[:n])  # under a strategy every replica answers: the first is enough
 
     def export(self, filepath, format=None, **options):
         """Write the averaged generator for use elsewhere: see `kerasgan.export.export`."""
@@ -89,6 +110,17 @@ class Generative(keras.Model):
         """The images of a batch, float32 in [-1, 1]; labels and weights, if any, are left."""
         return to_float(keras.utils.unpack_x_y_sample_weight(data)[0])
 
+    def labelled(self, data):
+        """(images, one-hot labels) of a batch: float32 in [-1, 1], and (batch, classes).
+
+        A label out of range becomes NaN, and stops the training: no program looks at all that a stream brings.
+        """
+        labels = keras.utils.unpack_x_y_sample_weight(data)[1]
+        if labels is None:
+            raise ValueError(rules.unlabelled(self))
+        known = ops.expand_dims((labels >= 0) & (labels < self.classes), -1)
+        return self.images(data), ops.where(known, ops.one_hot(labels, self.classes), float("nan"))
+
     # --- measuring -----------------------------------------------------------------------------------------------
 
     def evaluate(self, x=None, y=None, batch_size=None, *, value_range=None, **options):
@@ -96,6 +128,7 @@ class Generative(keras.Model):
 
         Args:
             x: real images: uint8, or floats in [-1, 1]; an array, a `kerasgan.data` Dataset, a tf.data.Dataset, ...
+            y: labels of an array, for a conditional model.
             batch_size: of arrays and Datasets.
             value_range: (low, high) of float arrays in another range.
             The rest is `keras.Model.evaluate`'s.
@@ -118,14 +151,16 @@ class Generative(keras.Model):
             raise ValueError("Nothing to measure with: compile(metrics=[...]) first, for example a FrechetDistance.")
         rules.check_labels(self, y)
         x, size = data.dataset_of(x, y, value_range=value_range, image_shape=self.image_shape)
+        rules.check_labelled(self, x)
         if not isinstance(x, data.Dataset):
             return x, y, size
         return x.images, x.labels if self.conditional else None, size  # they say nothing to an unconditional model
 
     def test_step(self, data):
         """Feed the metrics with a batch of real images and as many fresh samples of the average."""
-        real = self.images(data)
-        fake = self.average(self.latents(real, seed=self.evaluation), training=False)
+        real, *labels = self.labelled(data) if self.conditional else (self.images(data),)
+        latents = self.latents(real, seed=self.evaluation)
+        fake = self.average([latents, *labels] if labels else latents, training=False)
         for measure in self.measures:
             measure.update_state(real, fake)
         # Placeholders: a result such as a Frechet distance is worth computing once, at the end.

@@ -42,6 +42,17 @@ def shape_judged(discriminator, pack):
     return height, width, channels // pack
 
 
+def classes_of(network):
+    """How many classes its second input, one-hot labels, tells apart; None where it has none.
+
+    Raises:
+        ValueError: it has more than two inputs.
+    """
+    if len(network.inputs) > 2:
+        raise ValueError(f"The {network.name} takes latents, or latents and one-hot labels; saw {network.inputs}.")
+    return network.inputs[1].shape[-1] if len(network.inputs) == 2 else None
+
+
 def passed(**given):
     """The names of the networks that were passed, and not left to the variant."""
     return [name for name, network in given.items() if network is not None]

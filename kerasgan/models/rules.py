@@ -2,7 +2,9 @@
 
 import inspect
 
-from kerasgan import gradients, losses
+import numpy as np
+
+from kerasgan import data, gradients, losses
 from kerasgan.models import networks
 from kerasgan.names import nearest
 
@@ -30,12 +32,20 @@ def check_count(name, value):
         raise ValueError(f"{name} is an integer of at least 1; saw {value!r}.")
 
 
-def check_players(discriminator, image_shape, pack):
+def check_players(discriminator, image_shape, classes, pack):
     """Refuse a discriminator that does not take what the generator makes."""
     taken, made = tuple(discriminator.inputs[0].shape[1:]), (*image_shape[:2], image_shape[2] * pack)
+    packed = f", {pack} packed together" if pack > 1 else ""
     if taken != made:
-        packed = f", {pack} packed together {made}" if pack > 1 else ""
-        raise ValueError(f"The generator makes images {tuple(image_shape)}{packed}; the discriminator takes {taken}.")
+        of_them = f"{packed} {made}" if packed else ""
+        raise ValueError(f"The generator makes images {tuple(image_shape)}{of_them}; the discriminator takes {taken}.")
+    taken = [tuple(labels.shape[1:]) for labels in discriminator.inputs[1:]]
+    made = [(pack * classes,)] if classes else []
+    if taken != made:
+        raise ValueError(
+            f"The generator takes labels of {classes or 'no'} classes{packed}; the discriminator's inputs beside the"
+            f" images are {taken or 'none'}, and have to be {made or 'none'}."
+        )
 
 
 def check_asked(name, asked, made):
@@ -100,9 +110,34 @@ def check_batch(model, batch_size):
 
 
 def check_labels(model, y):
-    """Refuse labels where there are no classes."""
-    if y is not None and not model.conditional:
+    """Refuse labels where there are no classes, and classes that the model has not."""
+    if y is None:
+        return
+    if not model.conditional:
         raise ValueError(f"{type(model).__name__} is unconditional: it has no use for labels; pass images alone.")
+    y = np.asarray(y)
+    if y.dtype.kind not in "iu":
+        raise ValueError(f"Labels are integers in [0, {model.classes}), one for each image; saw {y.dtype} {y.shape}.")
+    if y.size and not 0 <= y.min() <= y.max() < model.classes:
+        raise ValueError(f"The model has {model.classes} classes, 0 to {model.classes - 1}; saw labels {y.min()} to"
+                         f" {y.max()}. Train one with classes={y.max() + 1}, or relabel.")  # fmt: skip
+
+
+def check_labelled(model, dataset):
+    """Refuse a dataset without the labels that a conditional model needs, or with others."""
+    if not model.conditional or not isinstance(dataset, data.Dataset):  # of the rest a batch is asked for them
+        return
+    if dataset.labels is None:
+        raise ValueError(unlabelled(model))
+    check_labels(model, dataset.labels)
+
+
+def unlabelled(model):
+    """What to say of images without labels."""
+    return (
+        f"{type(model).__name__} learns images with their classes, and these have no labels. Pass them as well: an"
+        " array beside the images, (images, labels) batches, sub-folders for from_folder, `labels` in an .npz."
+    )
 
 
 def check_given(model, method, y, options):
@@ -125,9 +160,18 @@ def check_reported(values, reports):
             )
 
 
-def check_generate(model, n, labels, batch_size):
-    """Refuse a number of images below one, and labels where there are no classes."""
-    if labels is not None and not model.conditional:
-        raise ValueError(f"{type(model).__name__} is unconditional: generate takes no labels.")
+def checked_labels(model, n, labels, batch_size):
+    """The labels as an array, None if none were given; refuses those that are not `n` of the model's classes."""
     for name, value in (("n", n), ("batch_size", batch_size)):
-        check_count(f"generate: {name}", value)
+        if name == "batch_size" or labels is None or n is not None:
+            check_count(f"generate: {name}", value)
+    if labels is None:
+        return None
+    if not model.conditional:
+        raise ValueError(f"{type(model).__name__} is unconditional: generate takes no labels.")
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not len(labels) or n not in (None, len(labels)):
+        wanted = "at least one" if n is None else f"n = {n}"
+        raise ValueError(f"generate: labels are a list of {wanted}, the class of each image; saw shape {labels.shape}.")
+    check_labels(model, labels)
+    return labels

@@ -25,6 +25,7 @@ class Trainable(Generative):
 
         Args:
             x: images: uint8, or floats in [-1, 1]; an array, a `kerasgan.data` Dataset, a tf.data.Dataset, ...
+            y: labels of an array, for a conditional model: integers in [0, classes), one for each image.
             batch_size: of arrays; 128 (or all, if fewer) by default.
             value_range: (low, high) of float arrays in another range, validation_data's too.
             validation_data: images that the compiled metrics measure after every epoch; every one counts.
@@ -48,6 +49,7 @@ class Trainable(Generative):
             x, y, batch_size=batch_size, seed=self.seed, shuffle=shuffle, value_range=value_range,
             image_shape=self.image_shape,
         )  # fmt: skip
+        rules.check_labelled(self, x)
         rules.check_batch(self, size)
         if isinstance(x, data.Dataset):
             step = int(self.step.numpy())  # int(self.step) fails under a MirroredStrategy
