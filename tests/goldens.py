@@ -110,9 +110,10 @@ def cgan(**options):
     """Three classes, small perceptrons without dropout."""
     from kerasgan import CGAN
 
-    layers = {"units": (6, 4, 16), "discriminator_units": (6, 3, 4), "pieces": (2, 2, 2), "dropout": 0.0}
+    layers = {"units": (16, 4, 16), "discriminator_units": (6, 3, 4), "pieces": (2, 2, 2), "dropout": 0.0}
     model = CGAN((15, 18, 1), **{"classes": 3, "latent_size": 8, **layers, **options})
-    model.discriminator.set_weights([50 * weight for weight in model.discriminator.get_weights()])  # as in `gan`
+    for player, factor in ((model.discriminator, 50), (model.generator, 8), (model.average, 8)):  # as in `gan`
+        player.set_weights([factor * weight for weight in player.get_weights()])
     return model
 
 
