@@ -84,7 +84,7 @@ class Checkpoints:
             return step
         if damaged:
             raise OSError(
-                f"Every checkpoint in {self.folder} is damaged: {', '.join(damaged)}. Start again without --resume."
+                f"Every checkpoint in {self.folder} is damaged: {', '.join(damaged)}. Start anew with another --output."
             )
         return None
 

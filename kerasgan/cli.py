@@ -12,7 +12,7 @@ from kerasgan import __version__
 from kerasgan.names import nearest
 
 # What our own checks raise. Anything else is a bug of ours, and shows its traceback.
-MISTAKES = (ValueError, TypeError, OSError, FloatingPointError, ImportError, NotImplementedError)
+MISTAKES = (ValueError, TypeError, OSError, MemoryError, FloatingPointError, ImportError, NotImplementedError)
 
 
 class Commands(click.Group):

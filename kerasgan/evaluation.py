@@ -33,12 +33,12 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", wr
     """
     folder, card = zoo.find(name)
     protocols.check(protocol, card)
-    if not source and "test" not in card["data"]:
+    if source is None and "test" not in card["data"]:
         raise ValueError(f"{card['name']} has no test split on its card: pass real images (--data, or source=).")
     if write:
         check_may_write(folder, source)
     model = zoo.restore(folder, card)
-    test = first(source or card["data"]["test"], n, model.image_shape)
+    test = first(card["data"]["test"] if source is None else source, n, model.image_shape)
     train = first(card["data"]["train"], n, model.image_shape)
     ruler = protocols.of(protocol, card, test)
     anchor = ruler.measure(train)

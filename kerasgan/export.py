@@ -17,7 +17,7 @@ from kerasgan import __version__, names
 from kerasgan.files import check_writable, write_json
 
 FORMATS = ("tf_saved_model", "litert")
-FILES = {".tflite", ".onnx", ".keras", ".h5", ".pb", ".pt"}  # suffixes that no folder has
+FILES = {".tflite", ".onnx", ".keras", ".h5", ".pb", ".pt", ".zip", ".npz", ".png"}  # suffixes that no folder has
 CHECKED = 100  # latents that an export is compared on, none of which trained or calibrated anything
 SEED = 19999
 
@@ -66,8 +66,8 @@ def checked_format(path, format, batch_size):
     names.check_choice("format", format, FORMATS)
     if format == "litert" and path.suffix != ".tflite":
         raise ValueError(f"A litert export is one file that ends in .tflite; saw {path}.")
-    if format == "tf_saved_model" and path.suffix in FILES:
-        raise ValueError(f"A SavedModel is a folder and litert a .tflite file; {path} names another format.")
+    if format == "tf_saved_model" and path.suffix.lower() in FILES:
+        raise ValueError(f"A SavedModel is a folder, and litert a file that ends in .tflite; {path} is neither.")
     if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
         raise ValueError(f"batch_size is None or an integer of at least 1; saw {batch_size!r}.")
     return format

@@ -78,8 +78,8 @@ def check_values(low, high, value_range):
     if value_range is None and low >= 0 and 0 < high <= 1 + TOLERANCE:
         raise ValueError(f"Float images lie in [-1, 1]; {saw}: pass uint8, 2 * x - 1, or value_range=(0, 1).")
     first, last = value_range or (-1, 1)
-    if not first < last:
-        raise ValueError(f"value_range is (low, high) with low < high; saw {value_range}.")
+    if not -np.inf < first < last < np.inf:
+        raise ValueError(f"value_range is (low, high), finite, with low < high; saw {value_range}.")
     slack = TOLERANCE * (last - first) / 2
     if low < first - slack or high > last + slack:
         advice = "pass uint8, or value_range=(low, high)" if value_range is None else "it does not hold them"

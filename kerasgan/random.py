@@ -24,6 +24,8 @@ def seed_of(seed=None):
     """
     if seed is None:
         return secrets.randbelow(SEEDS)
+    if not hasattr(seed, "__index__"):
+        raise TypeError(f"A seed is an integer in [0, 2**31); saw {seed!r}.")
     seed = operator.index(seed)
     if not 0 <= seed < SEEDS:
         raise ValueError(f"A seed is an integer in [0, 2**31); saw {seed}.")

@@ -20,6 +20,7 @@ import keras
 
 from kerasgan import losses, names, penalties
 from kerasgan.models import VARIANTS, rules
+from kerasgan.random import SEEDS
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -79,6 +80,9 @@ def read(path):
         value = recipe["training"].get(key, least)
         if type(value) is not int or value < least:
             raise ValueError(f"{path}: {key} in [training] is an integer of at least {least}; saw {value!r}.")
+    if recipe["training"].get("seed", 0) >= SEEDS:
+        raise ValueError(f"{path}: seed in [training] lies in [0, 2**31); saw {recipe['training']['seed']}.")
+    check_card(path, recipe.get("card", {}))
     names.check_choice("value of choose", recipe["training"].get("choose", CHOICES[0]), CHOICES)
     check_schedules(path, recipe.get("compile", {}))
     variant = recipe["model"]["variant"]
@@ -96,6 +100,16 @@ def check_keys(path, recipe):
             raise ValueError(f"{path}: {section} is a section, [{section}], with keys below it; saw {content!r}.")
         for key in content if section not in FREE else ():
             names.check_choice(f"key of [{section}]", key, sorted(SECTIONS[section]))
+
+
+def check_card(path, card):
+    """Refuse what a model card cannot show: its entries are text, `commercial` true or false, `class_names` a list."""
+    for key, value in card.items():
+        kind = {"commercial": bool, "class_names": list}.get(key, str)
+        texts = value if key == "class_names" and isinstance(value, list) else []
+        if not isinstance(value, kind) or not all(isinstance(text, str) for text in texts):
+            wanted = {bool: "true or false", list: "a list of texts", str: "text"}[kind]
+            raise ValueError(f"{path}: {key} in [card] is {wanted}; saw {value!r}.")
 
 
 def check_schedules(path, rules):
@@ -172,7 +186,23 @@ def optimizer(section, steps=None):
     name = arguments.pop("name", "adam")
     names.check_choice("optimizer", name, OPTIMIZERS)
     rules.check_arguments(arguments, OPTIMIZERS[name])
+    for key, value in arguments.items():
+        check_setting(name, key, value)
     return OPTIMIZERS[name](**{key: scheduled(value, steps, rest=False) for key, value in arguments.items()})
+
+
+def check_setting(optimizer_name, key, value):
+    """Refuse a setting that no optimizer has use for: no number, a negative one, a moment's decay of 1 or more.
+
+    Only the learning rate may be a schedule.
+    """
+    if isinstance(value, dict) and key == "learning_rate":
+        return
+    below = 1 if key.startswith("beta") or key in ("momentum", "rho", "ema_momentum") else float("inf")
+    number = isinstance(value, int | float) and 0 <= value < below
+    if not number or key == "learning_rate" and (value == 0 or isinstance(value, bool)):
+        wanted = "a number above 0, or a schedule" if key == "learning_rate" else f"true, false or in [0, {below})"
+        raise ValueError(f"{key} of {optimizer_name} is {wanted}; saw {value!r}.")
 
 
 def scheduled(value, steps=None, rest=True):

@@ -79,6 +79,8 @@ def train_game(path, recipe, run, resume=False, callbacks=(), verbose="auto"):
     run.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(run / "checkpoints", about=about(recipe, model, dataset, validation))
     start = checkpoints.restore(model) if resume else 0
+    if start >= len(dataset) and not (run / "history.json").is_file():
+        raise FileNotFoundError(f"{run} lacks its history.json, of which the card tells: put it back, or start anew.")
     saver = SaveCheckpoints(checkpoints, recipe["training"].get("checkpoint_steps", 200))
     history = History(run / "history.json", since=start)
     own = [history, saver, SampleGrid(run / "samples")]  # history first: no checkpoint may be ahead of it

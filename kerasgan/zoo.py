@@ -158,6 +158,8 @@ def load_keras(path):
 
     if not os.path.isfile(path):
         raise FileNotFoundError(f"There is no file {path}.")
+    if not zipfile.is_zipfile(path):  # Keras would say that there is none
+        raise ValueError(f"{path} is damaged, or no .keras file: it is no zip archive, or was cut short.")
     try:
         return keras.saving.load_model(path)
     except (zipfile.BadZipFile, KeyError, OSError) as error:

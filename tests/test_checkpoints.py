@@ -119,7 +119,7 @@ def test_all_damaged(checkpoints):
         damage(checkpoints.paths(step)[0])
     model = tiny()
     before = values(model)
-    sentence = "Every checkpoint in .* is damaged: step-00000006.weights.h5, step-00000004.weights.h5. Start again"
+    sentence = "Every checkpoint in .* is damaged: step-00000006.weights.h5, step-00000004.weights.h5. Start anew"
     with pytest.raises(OSError, match=sentence):
         checkpoints.restore(model)
     assert differ(values(model), before) == []

@@ -208,7 +208,7 @@ def test_export(tiny_zoo, tmp_path):
     ("name", "output", "complaint"),
     [
         ("tiny", "missing/g.tflite", "there is no folder missing"),
-        ("tiny", "g.onnx", "A SavedModel is a folder and litert a .tflite file; g.onnx names another format."),
+        ("tiny", "g.onnx", "A SavedModel is a folder, and litert a file that ends in .tflite; g.onnx is neither."),
         ("tinny", "g.tflite", "Did you mean 'tiny'?"),
         (str(ROOT / "zoo" / "lenet_mnist"), "g.tflite", "draws no images"),
     ],

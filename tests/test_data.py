@@ -277,5 +277,11 @@ def test_put_back():
 
 def test_peek_of_labelled_and_of_no_batches():
     assert data.peek(Loader((np.ones((2, 4, 4, 1)), np.zeros(2))))[0].min() == 1, "images are the first of a batch"
-    for empty in (Loader(), generator(), None):
+    with pytest.raises(ValueError, match="There are no images: pass an array"):
+        data.dataset_of(None)
+    import tensorflow as tf
+
+    with pytest.raises(ValueError, match="the tf.data.Dataset is empty"):
+        data.dataset_of(tf.data.Dataset.from_tensor_slices(np.zeros((0, 4, 4, 1), "uint8")).batch(2))
+    for empty in (Loader(), generator()):
         assert data.peek(empty) == (None, empty) and data.dataset_of(empty) == (empty, None)

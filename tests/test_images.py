@@ -85,7 +85,7 @@ def test_what_the_contract_takes(value, options):
         (floats(0, 255), {}, r"lie in \[-1, 1\]; saw values in \[0, 255\]: pass uint8, or value_range=\(low, high\)"),
         (floats(-1, 1.01), {}, r"saw values in \[-1, 1.01\]"),
         (floats(-1, 1), {"value_range": (0, 1)}, r"lie in \[0, 1\]; saw values in \[-1, 1\]: it does not hold them"),
-        (floats(0, 1), {"value_range": (1, 0)}, r"value_range is \(low, high\) with low < high; saw \(1, 0\)"),
+        (floats(0, 1), {"value_range": (1, 0)}, r"value_range is \(low, high\), finite, with low < high; saw \(1, 0\)"),
     ],
 )  # fmt: skip
 def test_what_the_contract_refuses(value, options, sentence):

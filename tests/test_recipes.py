@@ -137,7 +137,7 @@ def test_build():
 @pytest.mark.parametrize(
     ("changes", "error", "sentence"),
     [
-        ({"variant": "gan"}, ValueError, "Unknown variant 'gan'. Did you mean 'GAN'. There are: GAN, DCGAN, lenet"),
+        ({"variant": "gan"}, ValueError, "Unknown variant 'gan'. Did you mean 'GAN'. There are: GAN, CGAN, DCGAN,"),
         ({"variant": None}, ValueError, "Unknown variant None"),
         ({"widht": 3}, TypeError, "DCGAN has no argument 'widht'. Did you mean 'width'?"),
         ({"averge_momentum": 0.9}, TypeError, "no argument 'averge_momentum'. Did you mean 'average_momentum'?"),

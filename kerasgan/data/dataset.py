@@ -38,7 +38,7 @@ class Dataset(keras.utils.PyDataset):
             raise ValueError("There are no images: nothing can be learnt from none.")
         if not (hasattr(batch_size, "__index__") and 1 <= batch_size <= len(images)):
             raise ValueError(
-                f"A batch of {batch_size} from {len(images)} images: choose a batch_size from 1 to {len(images)}."
+                f"A batch of {batch_size!r} from {len(images)} images: choose a batch_size from 1 to {len(images)}."
             )
         if labels is not None:
             labels = np.asarray(labels)
@@ -156,6 +156,8 @@ def dataset_of(x, y=None, *, batch_size=None, seed=0, shuffle=True, value_range=
     Raises:
         ValueError: images that break the contract, or an option for arrays with what is none.
     """
+    if x is None:
+        raise ValueError("There are no images: pass an array, a kerasgan.data Dataset, or another stream of batches.")
     if isinstance(x, list | tuple) or hasattr(x, "__array__"):
         x = np.asarray(x)
         batch_size = batch_size or max(1, min(128, len(x)))
@@ -186,6 +188,8 @@ def peek(x):
         batch = x[0]
     elif tf is not None and isinstance(x, tf.data.Dataset):
         batch = next(iter(x.take(1).as_numpy_iterator()), None)
+        if batch is None:
+            raise ValueError("There are no images: the tf.data.Dataset is empty.")
     elif inspect.isgenerator(x):  # it gives each batch once
         batch = next(x, None)
         x = x if batch is None else put_back(batch, x)

@@ -54,7 +54,8 @@ def from_folder(path, image_shape=None, *, fit="crop", **options):
     """
     folder = pathlib.Path(path)
     if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}.")
+        what = "is a file, and not a folder of pictures or an .npz" if folder.exists() else "does not exist"
+        raise FileNotFoundError(f"There is no folder {folder}: it {what}.")
     check_image_shape(image_shape)
     if fit not in ("crop", "stretch", "pad"):
         raise ValueError(f"fit is 'crop', 'stretch' or 'pad'; saw {fit!r}.")
@@ -194,6 +195,8 @@ def with_channels(image, channels):
 def read(source, *, image_shape=None, **options):
     """A dataset from its description: "tfds:mnist:train[:50000]", the path of an .npz, or of a folder of pictures."""
     source = str(source)
+    if not source:
+        raise ValueError("The data have no name: pass tfds:NAME:SPLIT, an .npz, or a folder of pictures.")
     if source.startswith("tfds:"):
         _, name, *split = source.split(":", 2)
         return from_tfds(name, split[0] if split else "train", image_shape=image_shape, **options)

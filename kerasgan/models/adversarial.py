@@ -48,8 +48,7 @@ class Adversarial(Trainable):
         super().__init__(autocast=False, **kwargs)  # the networks cast for themselves; latents stay float32
         names.check_choice("latent_distribution", latent_distribution, random.DISTRIBUTIONS)
         rules.check_count("pack", pack)
-        if not 0 <= average_momentum < 1:
-            raise ValueError(f"average_momentum lies in [0, 1); saw {average_momentum}.")
+        rules.check_share("average_momentum", average_momentum)
         with networks.policy(self.dtype_policy):
             self.generator = networks.built(generator, "generator")
             self.discriminator = networks.built(discriminator, "discriminator")
@@ -122,12 +121,13 @@ class Adversarial(Trainable):
         )  # fmt: skip
         own = self.default_optimizers()
         players = [generator_optimizer or own[0], discriminator_optimizer or own[1]]
+        measures = rules.checked_metrics(metrics)
         rules.check(self, players, options)
         first, second = map(networks.prepared, players, (self.generator, self.discriminator))
         self.loss, self.rules = losses.get(loss), options  # not before: what is refused changes nothing
         # The generator's is `model.optimizer`: stock callbacks act on it. Keras would scale the loss of this one alone.
         super().compile(optimizer=first, auto_scale_loss=False, **of_keras)
-        self.discriminator_optimizer, self.measures = second, list(metrics)
+        self.discriminator_optimizer, self.measures = second, measures
 
     def default_optimizers(self):
         """The paper's (generator, discriminator) optimizers; here Adam as in Radford et al. 2015, section 4."""

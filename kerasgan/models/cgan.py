@@ -115,6 +115,7 @@ class CGAN(Adversarial):
         shape = given or networks.shape_judged(discriminator, pack) or (28, 28, 1)
         length, count = (100 if latent_size is None else latent_size), (10 if classes is None else classes)
         triples = dict(units=list(units), discriminator_units=list(discriminator_units), pieces=list(pieces))
+        rules.check_flag("projection", projection)
         check_sizes(triples | {"latent_size": [length], "classes": [count], "image_shape": shape}, dropout)
 
         def new_generator():

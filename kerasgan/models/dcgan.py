@@ -139,6 +139,9 @@ class DCGAN(Adversarial):
         )
         for name, value in sizes.items():
             rules.check_count(name, value)
+        norms = dict(generator_norm=generator_norm, discriminator_norm=discriminator_norm)
+        for name, value in norms.items():
+            rules.check_flag(name, value)
 
         def new_generator():
             return build_generator(shape, sizes["latent_size"], width, kernel_size, convolutions, generator_norm)
@@ -152,7 +155,6 @@ class DCGAN(Adversarial):
         rules.check_asked("image_shape", given, self.image_shape)
         rules.check_asked("latent_size", latent_size and (latent_size,), self.latent_shape)
         sizes["latent_size"] = self.latent_shape[0] if len(self.latent_shape) == 1 else None
-        norms = dict(generator_norm=generator_norm, discriminator_norm=discriminator_norm)
         self.config = dict(image_shape=self.image_shape, **sizes, **norms)
         self.own = networks.passed(generator=generator, discriminator=discriminator)
 

@@ -1,10 +1,12 @@
 """What a game refuses, each in one sentence: what was seen, what was expected, what to do."""
 
 import inspect
+import math
 
+import keras
 import numpy as np
 
-from kerasgan import data, gradients, losses
+from kerasgan import data, gradients, losses, penalties
 from kerasgan.models import networks
 from kerasgan.names import nearest
 
@@ -30,6 +32,37 @@ def check_count(name, value):
     """Refuse what is no integer of at least 1."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
         raise ValueError(f"{name} is an integer of at least 1; saw {value!r}.")
+
+
+def check_flag(name, value):
+    """Refuse what is neither True nor False: "no" would count as yes."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is True or False; saw {value!r}.")
+
+
+def check_share(name, value, below=1):
+    """Refuse what is no number in [0, below)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < below:
+        raise ValueError(f"{name} lies in [0, {below}); saw {value!r}.")
+
+
+def checked_metrics(metrics):
+    """The metrics as a list; refuses what cannot measure (real, fake) images."""
+    for metric in metrics if isinstance(metrics, list | tuple) else (metrics,):
+        if not isinstance(metric, keras.metrics.Metric) or metrics is metric:
+            raise ValueError(
+                f"metrics is a list of metrics of real and generated images, as in [kerasgan.metrics.FrechetDistance("
+                f"extractor)]; saw {metrics!r:.80}."
+            )
+    return list(metrics)
+
+
+def check_compiled(model):
+    """Refuse to train what has no rules."""
+    if not model.compiled:
+        raise ValueError(
+            f"This {type(model).__name__} has no rules to play by: compile() it first, or make it with .modern(...)."
+        )
 
 
 def check_players(discriminator, image_shape, classes, pack):
@@ -60,7 +93,7 @@ def check(model, optimizers, rules):
     first, second = optimizers
     if first is second and not isinstance(first, str):
         raise ValueError("Each player needs an optimizer of its own: the two given are one object.")
-    if penalty is not None and not callable(penalty):
+    if penalty is not None and not isinstance(penalty, penalties.Penalty):
         raise ValueError(f"penalty is None or one of kerasgan.penalties, such as r1_r2(1.0); saw {penalty!r}.")
     if penalty is not None and networks.is_half(model.discriminator):
         raise ValueError("A gradient penalty overflows in float16: use the policy 'mixed_bfloat16', or no penalty.")
@@ -72,15 +105,16 @@ def check(model, optimizers, rules):
             " one by one: build it without (DCGAN(discriminator_norm=False)), or choose another loss."
         )
     smoothing = rules["label_smoothing"]
-    if not 0 <= smoothing < 0.5:
-        raise ValueError(f"label_smoothing lies in [0, 0.5); saw {smoothing}.")
+    check_share("label_smoothing", smoothing, below=0.5)
     if smoothing and not loss.smooths:
         raise ValueError(f"The loss {loss.name!r} has no labels to smooth: leave label_smoothing at 0.")
     augment, noise = rules["augment"], rules["instance_noise"]
     if augment is not None and not callable(augment):
         raise ValueError(f"augment is None or a differentiable function (images, seed) -> images; saw {augment!r}.")
-    if noise is not None and not callable(noise) and not (isinstance(noise, int | float) and noise >= 0):
+    if noise is not None and not callable(noise) and not (isinstance(noise, int | float) and 0 <= noise < math.inf):
         raise ValueError(f"instance_noise is None, a deviation >= 0 or a schedule of it over steps; saw {noise!r}.")
+    for name in ("alternate", "run_eagerly", *(["jit_compile"] if rules["jit_compile"] != "auto" else [])):
+        check_flag(name, rules[name])
     for name in ("discriminator_steps", "steps_per_execution"):
         check_count(name, rules[name])
     if gradients.replicas() > 1:

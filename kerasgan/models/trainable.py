@@ -39,7 +39,11 @@ class Trainable(Generative):
                 metrics, or an option that this model has no use for.
             FloatingPointError: a loss or a weight became NaN; the weights are the last good ones.
         """
+        rules.check_compiled(self)
         rules.check_given(self, "fit", y, options)
+        for name, count in {"epochs": epochs, "batch_size": batch_size, "steps_per_epoch": steps_per_epoch}.items():
+            if count is not None:
+                rules.check_count(f"fit: {name}", count)
         if validation_data is not None:
             images, labels, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
             rules.check_given(self, "fit", labels, {"sample_weight": weights})

@@ -1,0 +1,184 @@
+"""What would pass for something else, or fail after the work alone: refused with a sentence, and nothing is changed."""
+
+import keras
+import numpy as np
+import pytest
+from goldens import cgan, dcgan
+
+from kerasgan import data, evaluation, metrics, penalties, random, recipes, training, zoo
+from kerasgan.models import rules
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = dcgan()
+    model.compile()
+    return model
+
+
+# --- compile ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"alternate": "no"}, "alternate is True or False; saw 'no'"),
+        ({"jit_compile": "yes please"}, "jit_compile is True or False; saw 'yes please'"),
+        ({"run_eagerly": 1}, "run_eagerly is True or False; saw 1"),
+        ({"penalty": penalties.r1}, r"penalty is None or one of kerasgan.penalties, such as r1_r2\(1.0\)"),
+        ({"label_smoothing": "0.1"}, r"label_smoothing lies in \[0, 0.5\); saw '0.1'"),
+        ({"label_smoothing": None}, r"label_smoothing lies in \[0, 0.5\); saw None"),
+        ({"instance_noise": float("inf")}, "instance_noise is None, a deviation >= 0"),
+        ({"metrics": "fid"}, r"metrics is a list of metrics of real and generated images.*; saw 'fid'"),
+        ({"metrics": ["mse"]}, r"metrics is a list .*; saw \['mse'\]"),
+        ({"metrics": 5}, "metrics is a list .*; saw 5"),
+    ],
+)
+def test_compile(model, options, complaint):
+    """And the rules stay as they were."""
+    before = dict(model.rules), model.loss, model.optimizer
+    with pytest.raises(ValueError, match=complaint):
+        model.compile(loss="hinge" if "label_smoothing" not in options else "nonsaturating", **options)
+    assert (dict(model.rules), model.loss, model.optimizer) == before
+
+
+def test_checked_metrics():
+    measure = metrics.FrechetDistance(keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()]))
+    assert rules.checked_metrics((measure,)) == [measure] and rules.checked_metrics([]) == []
+    with pytest.raises(ValueError, match="metrics is a list"):
+        rules.checked_metrics(measure)
+
+
+def test_check_flag_and_check_share():
+    rules.check_flag("x", True)
+    rules.check_share("x", 0)
+    for value in (0, None, "yes"):
+        with pytest.raises(ValueError, match=f"x is True or False; saw {value!r}"):
+            rules.check_flag("x", value)
+    for value in (-0.1, 1, True, "half", None, float("nan")):
+        with pytest.raises(ValueError, match=r"x lies in \[0, 1\); saw"):
+            rules.check_share("x", value)
+
+
+@pytest.mark.parametrize(
+    ("build", "complaint"),
+    [
+        (lambda: dcgan(generator_norm="no"), "generator_norm is True or False; saw 'no'"),
+        (lambda: dcgan(average_momentum="half"), r"average_momentum lies in \[0, 1\); saw 'half'"),
+        (lambda: cgan(projection=1), "projection is True or False; saw 1"),
+    ],
+)
+def test_constructors(build, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        build()
+
+
+# --- fit --------------------------------------------------------------------------------------------------------------
+
+
+def test_what_has_no_rules():
+    with pytest.raises(ValueError, match=r"This DCGAN has no rules to play by: compile\(\) it first"):
+        dcgan().fit(np.zeros((8, 16, 16, 1), "uint8"))
+    with pytest.raises(ValueError, match="no rules to play by"):
+        rules.check_compiled(cgan())
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "steps_per_epoch"])
+@pytest.mark.parametrize("value", [0, -1, "32", True])
+def test_counts_of_fit(model, name, value):
+    with pytest.raises(ValueError, match=f"fit: {name} is an integer of at least 1; saw {value!r}"):
+        model.fit(np.zeros((8, 16, 16, 1), "uint8"), **{name: value})
+
+
+def test_a_batch_size_in_words():
+    with pytest.raises(ValueError, match="A batch of '32' from 64 images: choose a batch_size from 1 to 64"):
+        data.from_arrays(np.zeros((64, 16, 16, 1), "uint8"), batch_size="32")
+
+
+def test_a_range_without_an_end():
+    with pytest.raises(ValueError, match=r"value_range is \(low, high\), finite, with low < high; saw \(0, inf\)"):
+        data.from_arrays(np.zeros((4, 16, 16, 1)), batch_size=2, value_range=(0, float("inf")))
+
+
+@pytest.mark.parametrize("seed", ["7", 7.0, [1]])
+def test_a_seed_of_another_type(seed):
+    with pytest.raises(TypeError, match=r"A seed is an integer in \[0, 2\*\*31\); saw"):
+        random.seed_of(seed)
+
+
+# --- recipes and runs -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"learning_rate": -0.02}, "learning_rate of adam is a number above 0, or a schedule; saw -0.02"),
+        ({"learning_rate": 0}, "learning_rate of adam is a number above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate of adam is a number above 0"),
+        ({"learning_rate": "fast"}, "learning_rate of adam is a number above 0"),
+        ({"beta_1": 2.0}, r"beta_1 of adam is true, false or in \[0, 1\); saw 2.0"),
+        ({"beta_1": {"schedule": "linear"}}, "beta_1 of adam is true, false or in"),
+        ({"clipnorm": -1.0}, r"clipnorm of adam is true, false or in \[0, inf\); saw -1.0"),
+        ({"weight_decay": "x"}, "weight_decay of adam is true"),
+    ],
+)
+def test_settings_of_an_optimizer(settings, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        recipes.optimizer({"name": "adam", **settings})
+
+
+def test_check_setting():
+    for key, value in {"learning_rate": 1e-3, "beta_1": 0, "amsgrad": True, "clipnorm": 1}.items():
+        recipes.check_setting("adam", key, value)
+
+
+@pytest.mark.parametrize(
+    ("card", "complaint"),
+    [
+        ({"summary": 5}, r"summary in \[card\] is text; saw 5"),
+        ({"extractor": ["x"]}, r"extractor in \[card\] is text; saw \['x'\]"),
+        ({"commercial": "yes"}, r"commercial in \[card\] is true or false; saw 'yes'"),
+        ({"class_names": [1, 2]}, r"class_names in \[card\] is a list of texts; saw \[1, 2\]"),
+    ],
+)
+def test_check_card(card, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        recipes.check_card("recipe.toml", card)
+    recipes.check_card("recipe.toml", {"summary": "s", "commercial": False, "class_names": ["a"]})
+
+
+def test_a_recipes_seed(tiny_recipe, tmp_path):
+    path = tmp_path / "big.toml"
+    path.write_text(tiny_recipe.read_text().replace("epochs = 6", f"epochs = 6\nseed = {2**31}"))
+    with pytest.raises(ValueError, match=r"seed in \[training\] lies in \[0, 2\*\*31\)"):
+        recipes.read(path)
+
+
+def test_data_without_a_name(tiny_entry, tiny_recipe, tmp_path):
+    """A shell's empty variable is not the current folder, nor the card's own split."""
+    for ask in (lambda: training.train(tiny_recipe, tmp_path / "run", source=""),
+                lambda: evaluation.evaluate(tiny_entry, source="", protocol="modern")):  # fmt: skip
+        with pytest.raises(ValueError, match="The data have no name|names no extractor"):
+            ask()
+    with pytest.raises(ValueError, match="The data have no name: pass tfds:NAME:SPLIT"):
+        data.read("")
+    (tmp_path / "a.png").write_text("")
+    with pytest.raises(FileNotFoundError, match="a.png: it is a file, and not a folder of pictures"):
+        data.read(tmp_path / "a.png")
+
+
+def test_a_run_without_its_history(tiny_recipe, tmp_path):
+    run = tmp_path / "run"
+    training.train(tiny_recipe, run, epochs=1, verbose=0)
+    (run / "history.json").unlink()
+    with pytest.raises(FileNotFoundError, match="lacks its history.json, of which the card tells"):
+        training.train(tiny_recipe, run, epochs=1, resume=True, verbose=0)
+
+
+@pytest.mark.parametrize("size", [0, 10, 1000])
+def test_a_model_file_that_was_cut_short(model, tmp_path, size):
+    path = tmp_path / "cut.keras"
+    model.save(path)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ValueError, match="cut.keras is damaged, or no .keras file"):
+        zoo.load(path)
