@@ -65,6 +65,12 @@ class Modern:
         from kerasgan.models.classifiers import extractor
 
         self.classifier = zoo.load(card["extractor"])
+        least = extractor(self.classifier).output_shape[-1] + 1
+        if len(test.images) < least:
+            raise ValueError(
+                f"A Frechet distance in the features of {card['extractor']} needs at least {least} images on each side;"
+                f" saw {len(test.images)}: raise n."
+            )
         self.real = remembered(self.classifier, test)
         ruler = fingerprint(extractor(self.classifier))[:16]
         self.says = {"extractor": card["extractor"], "extractor_sha256": ruler, "resize": "none", "dtype": "float64"}

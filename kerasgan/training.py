@@ -5,6 +5,7 @@ never stopped, with XLA or without, and without TensorFlow's op determinism. On 
 `tensorflow.config.experimental.enable_op_determinism()` there.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -77,6 +78,32 @@ def train_game(path, recipe, run, resume=False, callbacks=(), verbose="auto"):
     """Train a variant in the folder `run`; Args and Raises as in `train`."""
     model, dataset, validation = prepared(recipe)
     run.mkdir(parents=True, exist_ok=True)
+    with alone(run):
+        return trained(path, recipe, run, model, dataset, validation, resume, callbacks, verbose)
+
+
+@contextlib.contextmanager
+def alone(run):
+    """Hold a run's folder: another training would write over its files.
+
+    Raises:
+        FileExistsError: another training holds it. A process that ends, killed or not, lets go.
+    """
+    try:
+        import fcntl
+    except ImportError:  # on Windows nobody holds
+        yield
+        return
+    with open(run / ".lock", "w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileExistsError(f"Another training is at work in {run}: choose another --output.") from None
+        yield
+
+
+def trained(path, recipe, run, model, dataset, validation, resume, callbacks, verbose):
+    """The folder of the entry, once the prepared model is trained; Args and Raises as in `train`."""
     checkpoints = Checkpoints(run / "checkpoints", about=about(recipe, model, dataset, validation))
     start = checkpoints.restore(model) if resume else 0
     if start >= len(dataset) and not (run / "history.json").is_file():

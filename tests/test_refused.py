@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from goldens import cgan, dcgan
 
 from kerasgan import data, evaluation, metrics, penalties, random, recipes, training, zoo
@@ -182,3 +183,42 @@ def test_a_model_file_that_was_cut_short(model, tmp_path, size):
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(ValueError, match="cut.keras is damaged, or no .keras file"):
         zoo.load(path)
+
+
+def test_two_trainings_in_one_folder(tiny_recipe, tmp_path):
+    """The second is refused while the first is at work, and the first is none the worse for it."""
+    refusals = []
+
+    class Second(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if not refusals:
+                with pytest.raises(FileExistsError, match="Another training is at work in .*: choose another --output"):
+                    training.train(tiny_recipe, tmp_path / "run", epochs=1, verbose=0)
+                refusals.append(batch)
+
+    entry = training.train(tiny_recipe, tmp_path / "run", epochs=1, verbose=0, callbacks=[Second()])
+    assert refusals == [0] and zoo.verify(entry)["ok"]
+    with training.alone(tmp_path / "run"), pytest.raises(FileExistsError, match="Another training"):
+        with training.alone(tmp_path / "run"):
+            pass
+
+
+def test_an_entry_that_names_itself_as_its_extractor(tiny_zoo):
+    """It comes without a metric, and says why."""
+    card = zoo.cards.read(tiny_zoo / "tiny")
+    zoo.cards.write(tiny_zoo / "tiny", card | {"extractor": "tiny"})
+    with pytest.warns(UserWarning, match="tiny comes without a metric"):
+        zoo.load("tiny")
+
+
+def test_batches_that_may_not_divide():
+    images = tf.data.Dataset.from_tensor_slices(np.zeros((10, 16, 16, 1), "uint8"))
+    model = dcgan(pack=2)
+    model.compile()
+    with pytest.raises(ValueError, match=r"have to divide by 2 .* batch\(n, drop_remainder=True\)"):
+        model.fit(images.batch(4), verbose=0)
+    for whole in (images.batch(4, drop_remainder=True), data.from_arrays(np.zeros((4, 16, 16, 1)), batch_size=4)):
+        rules.check_remainder(model, whole)
+    model = dcgan()
+    model.compile()
+    rules.check_remainder(model, images.batch(4))

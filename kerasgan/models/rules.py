@@ -143,6 +143,17 @@ def check_batch(model, batch_size):
             )
 
 
+def check_remainder(model, x):
+    """Refuse a tf.data.Dataset whose last batch may be a smaller one, where a batch has to divide."""
+    parts = model.rules["discriminator_steps"] * model.pack
+    spec = keras.tree.flatten(getattr(x, "element_spec", None))
+    if parts > 1 and spec and getattr(spec[0], "shape", (0,))[0] is None:
+        raise ValueError(
+            f"Batches have to divide by {parts} (discriminator_steps and pack), and the last one of this"
+            " tf.data.Dataset may be smaller: make it with batch(n, drop_remainder=True)."
+        )
+
+
 def check_labels(model, y):
     """Refuse labels where there are no classes, and classes that the model has not."""
     if y is None:

@@ -55,6 +55,7 @@ class Trainable(Generative):
         )  # fmt: skip
         rules.check_labelled(self, x)
         rules.check_batch(self, size)
+        rules.check_remainder(self, x)
         if isinstance(x, data.Dataset):
             step = int(self.step.numpy())  # int(self.step) fails under a MirroredStrategy
             start = step if steps_per_epoch else -(-step // len(x)) * len(x)
