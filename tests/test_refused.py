@@ -164,7 +164,7 @@ def test_data_without_a_name(tiny_entry, tiny_recipe, tmp_path):
     with pytest.raises(ValueError, match="The data have no name: pass tfds:NAME:SPLIT"):
         data.read("")
     (tmp_path / "a.png").write_text("")
-    with pytest.raises(FileNotFoundError, match="a.png: it is a file, and not a folder of pictures"):
+    with pytest.raises(NotADirectoryError, match="a.png is a file, and neither a folder of pictures nor an .npz"):
         data.read(tmp_path / "a.png")
 
 

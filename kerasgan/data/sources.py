@@ -49,13 +49,14 @@ def from_folder(path, image_shape=None, *, fit="crop", **options):
         options: `Dataset`'s.
 
     Raises:
-        FileNotFoundError: no such folder. PermissionError: it, or one below, may not be looked into.
+        FileNotFoundError, NotADirectoryError: no such folder. PermissionError: it, or one below, may not be looked into.
         ValueError: no picture can be read, or sizes differ without `image_shape`.
     """
     folder = pathlib.Path(path)
+    if folder.is_file():
+        raise NotADirectoryError(f"{folder} is a file, and neither a folder of pictures nor an .npz.")
     if not folder.is_dir():
-        what = "is a file, and not a folder of pictures or an .npz" if folder.exists() else "does not exist"
-        raise FileNotFoundError(f"There is no folder {folder}: it {what}.")
+        raise FileNotFoundError(f"There is no folder {folder}.")
     check_image_shape(image_shape)
     if fit not in ("crop", "stretch", "pad"):
         raise ValueError(f"fit is 'crop', 'stretch' or 'pad'; saw {fit!r}.")
