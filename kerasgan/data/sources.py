@@ -49,7 +49,8 @@ def from_folder(path, image_shape=None, *, fit="crop", **options):
         options: `Dataset`'s.
 
     Raises:
-        FileNotFoundError, NotADirectoryError: no such folder. PermissionError: it, or one below, may not be looked into.
+        FileNotFoundError: no such folder; NotADirectoryError: it is a file. PermissionError: it, or one below, may not
+            be looked into.
         ValueError: no picture can be read, or sizes differ without `image_shape`.
     """
     folder = pathlib.Path(path)
