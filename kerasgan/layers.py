@@ -44,3 +44,163 @@ class Maxout(keras.layers.Layer):
         """The arguments."""
         initializer = keras.initializers.serialize(self.kernel_initializer)
         return {**super().get_config(), "units": self.units, "pieces": self.pieces, "kernel_initializer": initializer}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class ConcatenateLabels(keras.layers.Layer):
+    """Labels behind the channels, at every position: constant maps (Radford et al. 2015, its conditional MNIST model).
+
+    Shapes: [(batch, ..., channels), (batch, classes)] -> (batch, ..., channels + classes).
+    """
+
+    def call(self, inputs):
+        """The two, side by side; without `repeat`, which TFLite has not."""
+        x, labels = inputs
+        labels = ops.reshape(labels, (-1, *[1] * (len(x.shape) - 2), labels.shape[-1]))
+        return ops.concatenate([x, ops.ones_like(x[..., :1]) * ops.cast(labels, x.dtype)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """(batch, ..., channels + classes)."""
+        x, labels = input_shape
+        return (*x[:-1], x[-1] + labels[-1])
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class MinibatchDiscrimination(keras.layers.Layer):
+    """How close each sample is to the others of its batch (Salimans et al. 2016, section 3.2).
+
+    With M_i = f(x_i) T, of shape (kernels, dimensions): o(x_i)_b = sum_j exp(-|M_ib - M_jb|_1), the sample itself
+    included; n, the batch's size, if all are alike. Under several replicas a batch is what one of them sees.
+
+    Args:
+        kernels: how many numbers o(x_i) has. dimensions: of each kernel's space. kernel_initializer: of T.
+
+    Raises:
+        ValueError: fewer than one kernel or dimension.
+
+    Shapes: (batch, d) -> (batch, d + kernels), o(x) behind the features.
+    """
+
+    def __init__(self, kernels=50, dimensions=5, kernel_initializer="glorot_uniform", **kwargs):
+        super().__init__(**kwargs)
+        if min(kernels, dimensions) < 1:
+            raise ValueError(
+                f"MinibatchDiscrimination has at least 1 kernel of 1 dimension; saw {kernels} and {dimensions}."
+            )
+        self.kernels, self.dimensions = kernels, dimensions
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.linear = keras.layers.Dense(
+            kernels * dimensions, use_bias=False, kernel_initializer=self.kernel_initializer, dtype=self.dtype_policy
+        )
+
+    def build(self, input_shape):
+        """Make T: (d, kernels * dimensions)."""
+        self.linear.build(input_shape)
+
+    def call(self, inputs):
+        """The features, and how close the others are."""
+        places = ops.reshape(self.linear(inputs), (-1, self.kernels, self.dimensions))
+        apart = ops.sum(ops.abs(ops.expand_dims(places, 0) - ops.expand_dims(places, 1)), axis=-1)
+        return ops.concatenate([inputs, ops.sum(ops.exp(-apart), axis=1)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """(batch, d + kernels)."""
+        return (*input_shape[:-1], input_shape[-1] + self.kernels)
+
+    def get_config(self):
+        """The arguments."""
+        initializer = keras.initializers.serialize(self.kernel_initializer)
+        sizes = {"kernels": self.kernels, "dimensions": self.dimensions}
+        return {**super().get_config(), **sizes, "kernel_initializer": initializer}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class MinibatchStddev(keras.layers.Layer):
+    """One more channel: how much the batch varies (Karras et al. 2018, section 3); the same number everywhere.
+
+    The standard deviation over the batch of every feature at every position, averaged over all of them. Under several
+    replicas a batch is what one of them sees.
+
+    Shapes: (batch, ..., channels) -> (batch, ..., channels + 1).
+    """
+
+    def call(self, inputs):
+        """The features, and the number."""
+        middle = inputs - ops.mean(inputs, axis=0, keepdims=True)
+        # epsilon inside the root: the slope of sqrt at 0, where all are alike, is infinite
+        spread = ops.mean(ops.sqrt(ops.mean(ops.square(middle), axis=0) + 1e-8))
+        return ops.concatenate([inputs, ops.ones_like(inputs[..., :1]) * spread], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """(batch, ..., channels + 1)."""
+        return (*input_shape[:-1], input_shape[-1] + 1)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class SpectralNormalization(keras.layers.Wrapper):
+    """A layer whose kernel is divided by its largest singular value sigma (Miyato et al. 2018, section 2.1).
+
+        >>> x = SpectralNormalization(keras.layers.Conv2D(64, 4, 2, "same"))(images)
+
+    sigma = v' W u, with W the kernel as a matrix (inputs, outputs), u and v its leading singular vectors. Gradients
+    flow through it, as in equation 10. The kernel itself is never touched, and u moves by one power iteration when the
+    model has taken a step (`iterate`), not when the layer is called: all passes of a step see the same weights.
+    `keras.layers.SpectralNormalization` writes into the kernel at each call and has no gradient through sigma.
+
+    Args:
+        layer: a Dense, Conv2D or Conv2DTranspose without activation: put that behind.
+
+    Raises:
+        ValueError: another layer, or one with an activation.
+    """
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(layer, **kwargs)
+        known = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Conv2DTranspose)
+        if not isinstance(layer, known) or layer.activation is not keras.activations.linear:
+            raise ValueError(
+                "SpectralNormalization takes a Dense, Conv2D or Conv2DTranspose without activation (put one behind);"
+                f" saw {layer!r} with {getattr(layer, 'activation', None)}."
+            )
+
+    def build(self, input_shape=None):
+        """Make the layer's weights, and u: a vector over its outputs."""
+        super().build(input_shape)
+        outputs = self.matrix().shape[1]
+        self.vector = self.add_weight(
+            shape=(outputs,), initializer=keras.initializers.RandomNormal(1.0, seed=1), trainable=False, name="vector",
+            dtype="float32", aggregation="only_first_replica",
+        )  # fmt: skip
+
+    def matrix(self):
+        """The kernel as a float32 matrix (inputs, outputs)."""
+        kernel = ops.cast(self.layer.kernel, "float32")
+        if isinstance(self.layer, keras.layers.Conv2DTranspose):
+            kernel = ops.swapaxes(kernel, -1, -2)  # its kernel is (height, width, outputs, inputs)
+        return ops.reshape(kernel, (-1, kernel.shape[-1]))
+
+    def singular(self, matrix):
+        """(sigma, v, u) from the vector as it stands; gradients flow through the matrix of sigma alone."""
+        u = unit(self.vector)
+        v = unit(ops.matmul(ops.stop_gradient(matrix), u))
+        return ops.sum(v * ops.matmul(matrix, u)), v, u
+
+    def call(self, inputs):
+        """The layer's outputs, as if its kernel were the normalised one: what is linear in a kernel can be divided."""
+        outputs, (sigma, _, _) = self.layer(inputs), self.singular(self.matrix())
+        sigma = ops.cast(sigma, outputs.dtype)
+        if not self.layer.use_bias:
+            return outputs / sigma
+        bias = ops.cast(self.layer.bias, outputs.dtype)
+        return (outputs - bias) / sigma + bias
+
+    def iterate(self):
+        """One power iteration of u; the model that trains calls it after each step of the weights."""
+        matrix = ops.stop_gradient(self.matrix())
+        _, v, _ = self.singular(matrix)
+        self.vector.assign(unit(ops.matmul(ops.transpose(matrix), v)))
+
+
+def unit(vector):
+    """The vector, of length 1."""
+    return vector / (ops.norm(vector) + 1e-12)

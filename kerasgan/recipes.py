@@ -18,7 +18,7 @@ import tomllib
 
 import keras
 
-from kerasgan import losses, names, penalties
+from kerasgan import augmentations, losses, names, penalties
 from kerasgan.models import VARIANTS, rules
 from kerasgan.random import SEEDS
 
@@ -163,6 +163,8 @@ def compile_model(model, section, steps=None, metrics=()):
             value = optimizer(value, steps)
         elif name == "penalty":
             value = penalty(value, steps)
+        elif name == "augment":
+            value = augmentation(value)
         elif name == "instance_noise":
             value = scheduled(value, steps)
         elif name == "loss":
@@ -176,6 +178,13 @@ def penalty(section, steps=None):
     check_table("penalty", section, {"kind"}, {"weight"})
     names.check_choice("penalty", section["kind"], penalties.KINDS)
     return penalties.Penalty(section["kind"], scheduled(section.get("weight", 1.0), steps))
+
+
+def augmentation(policy):
+    """The DiffAugment that `["translation", "cutout"]` describes."""
+    if not isinstance(policy, list) or not policy:
+        raise ValueError(f"augment is a list of {', '.join(augmentations.POLICIES)}; saw {policy!r}.")
+    return augmentations.DiffAugment(*policy)
 
 
 def optimizer(section, steps=None):

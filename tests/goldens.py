@@ -33,6 +33,11 @@ class Golden:
     image_shape: tuple
     classes: int | None = None
 
+    @property
+    def name(self):
+        """What the tests call it: of a variant with and without classes there are two."""
+        return f"{self.variant}-{self.classes}" if self.classes and self.variant != "CGAN" else self.variant
+
     def data(self, n=32, seed=0):
         """What `fit` takes: (images,), or (images, labels)."""
         return (self.images(n, seed),) if self.classes is None else (self.images(n, seed), self.labels(n))
@@ -82,6 +87,29 @@ def plain_dcgan(**options):
     return dcgan(generator_norm=False, **options)
 
 
+def conditional_dcgan(**options):
+    """Labels at every layer, and a dense layer before and after the convolutions."""
+    return dcgan(**{"classes": 3, "units": (6,), "convolutions": 2, **options})
+
+
+def noisy_conditional_dcgan(**options):
+    """Dropout in a generator of one's own; the discriminator is the variant's."""
+    import keras
+    from keras import layers
+
+    def generator():
+        z, y = keras.Input((8,)), keras.Input((3,))
+        x = layers.Dropout(0.3, seed=3)(layers.Dense(16, "relu")(layers.Concatenate()([z, y])))
+        return keras.Model([z, y], layers.Reshape((16, 16, 1))(layers.Dense(256, "tanh")(x)), name="generator")
+
+    return dcgan(generator=generator, units=(6,), **options)
+
+
+def plain_conditional_dcgan(**options):
+    """Every image for itself: a batch in two halves is the batch."""
+    return conditional_dcgan(generator_norm=False, **options)
+
+
 def gan(**options):
     """Two small perceptrons that forget nothing; sides that no convolution would halve."""
     from kerasgan import GAN
@@ -125,6 +153,7 @@ def noisy_cgan(**options):
 GOLDENS = [
     Golden("DCGAN", dcgan, noisy_dcgan, plain_dcgan, (16, 16, 1)),
     Golden("GAN", gan, noisy_gan, gan, (15, 18, 1)),
+    Golden("DCGAN", conditional_dcgan, noisy_conditional_dcgan, plain_conditional_dcgan, (16, 16, 1), classes=3),
     Golden("CGAN", cgan, noisy_cgan, cgan, (15, 18, 1), classes=3),
 ]
 

@@ -40,7 +40,7 @@ def played():
         weights = [(f"{name} {w.path}", ops.convert_to_numpy(w)) for name, p in players.items() for w in p.weights]
         way = [float(np.abs(w - start).max()) for (_, w), start in zip(weights, before, strict=True)]
         steps = int(model.step.numpy())
-        found[golden.variant] = {**first, "weights": weights, "logs": logs, "steps": steps, "way": way}
+        found[golden.name] = {**first, "weights": weights, "logs": logs, "steps": steps, "way": way}
     return found
 
 
@@ -52,7 +52,7 @@ def backends(tmp_path_factory):
     return answers
 
 
-@pytest.fixture(params=[golden.variant for golden in GOLDENS])
+@pytest.fixture(params=[golden.name for golden in GOLDENS])
 def both(backends, request):
     return [answer[request.param] for answer in backends]
 

@@ -16,7 +16,7 @@ from kerasgan.models.generative import Generative
 from kerasgan.models.trainable import Trainable
 
 
-@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.variant, scope="module")
+@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.name, scope="module")
 def golden(request):
     return request.param
 

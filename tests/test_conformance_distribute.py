@@ -14,7 +14,7 @@ from keras import ops
 from kerasgan import callbacks, penalties
 
 
-@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.variant, scope="module")
+@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.name, scope="module")
 def golden(request):
     return request.param
 
@@ -58,7 +58,7 @@ def distributed():
                 model.compile(*sgd(), **rules)
             history = model.fit(*golden.data(32), batch_size=16, epochs=2, verbose=0).history
             images = model.generate(5, seed=1)
-            found[golden.variant, name] = arrays(model.weights), history, images, moved(start, model.weights)
+            found[golden.name, name] = arrays(model.weights), history, images, moved(start, model.weights)
         with strategies["two replicas"].scope():  # BatchNorm and Dropout: each replica has its own batch and masks
             model = golden.build_noisy()
             model.compile()
@@ -69,7 +69,7 @@ def distributed():
         watch.set_model(model)
         watch.on_train_begin()
         model.set_weights([w * np.nan if w.dtype.kind == "f" else w for w in model.get_weights()])
-        found[golden.variant, "noisy"] = history, trained, watch.undone("loss became nan"), moved(good, model.state)
+        found[golden.name, "noisy"] = history, trained, watch.undone("loss became nan"), moved(good, model.state)
     return found
 
 
@@ -81,9 +81,9 @@ def on_devices(tmp_path_factory):
 @pytest.mark.parametrize("strategy", ["one device", "two replicas"])
 def test_a_strategy_trains_as_no_strategy_does(golden, on_devices, strategy):
     """Noise and penalty on: it is drawn for all replicas together, and each takes its own part."""
-    weights, history, images, has_moved = on_devices[golden.variant, "none"]
+    weights, history, images, has_moved = on_devices[golden.name, "none"]
     assert sum(has_moved) > len(has_moved) / 2, "nothing was trained"
-    found = on_devices[golden.variant, strategy]
+    found = on_devices[golden.name, strategy]
     for mine, plain in zip(found[0], weights, strict=True):
         np.testing.assert_allclose(mine, plain, atol=1e-5)
     assert found[1].keys() == history.keys()
@@ -93,7 +93,7 @@ def test_a_strategy_trains_as_no_strategy_does(golden, on_devices, strategy):
 
 
 def test_replicas_train_networks_that_mix_images(golden, on_devices):
-    history, has_moved, message, undone = on_devices[golden.variant, "noisy"]
+    history, has_moved, message, undone = on_devices[golden.name, "noisy"]
     assert np.isfinite(list(history.values())).all() and all(has_moved)
     assert "the weights are those of step 2" in message and not any(undone)
 
@@ -115,7 +115,7 @@ def worker():
             model.compile()
         before = arrays(model.trainable_variables)
         history = model.fit(*golden.data(16), batch_size=8, verbose=0).history
-        found[golden.variant] = history, moved(before, model.trainable_variables), arrays(model.trainable_variables)
+        found[golden.name] = history, moved(before, model.trainable_variables), arrays(model.trainable_variables)
     return found
 
 
@@ -137,7 +137,7 @@ def on_workers(tmp_path_factory):
 
 def test_two_workers_train_one_model(golden, on_workers):
     """Images without labels, in two processes: what Keras' `fit` fails at in two places, unless it is helped."""
-    (history, has_moved, weights), (_, _, others) = (found[golden.variant] for found in on_workers)
+    (history, has_moved, weights), (_, _, others) = (found[golden.name] for found in on_workers)
     assert np.isfinite(list(history.values())).all() and all(has_moved)
     for mine, other in zip(weights, others, strict=True):
         np.testing.assert_array_equal(mine, other)

@@ -9,7 +9,7 @@ from keras import ops
 from kerasgan import data
 
 
-@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.variant, scope="module")
+@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.name, scope="module")
 def golden(request):
     return request.param
 

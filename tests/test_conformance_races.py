@@ -11,7 +11,7 @@ from goldens import GOLDENS
 from kerasgan import penalties
 
 
-@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.variant)
+@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.name)
 def golden(request):
     return request.param
 

@@ -11,7 +11,7 @@ from kerasgan import data, penalties, random
 from kerasgan.models import networks
 
 
-@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.variant, scope="module")
+@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.name, scope="module")
 def golden(request):
     return request.param
 
@@ -156,7 +156,7 @@ def gone_on(folder):
         for how, other in loaded.items():
             at_once = differing(names, half_way, other)
             other.fit(*images, batch_size=8, steps_per_epoch=5, verbose=0)
-            found[golden.variant, how] = at_once, differing(names, expected, other), len(random.state_of(other))
+            found[golden.name, how] = at_once, differing(names, expected, other), len(random.state_of(other))
     return found
 
 
@@ -174,14 +174,14 @@ def differences(tmp_path_factory):
 @pytest.mark.parametrize("how", [".keras", ".weights.h5"])
 def test_saved_loaded_and_trained_on_is_uninterrupted(golden, differences, how):
     """Bit for bit: weights, average, both optimizers' moments, step, and every random state."""
-    at_once, later, states = differences[golden.variant, how]
+    at_once, later, states = differences[golden.name, how]
     assert at_once == [] and later == []
     assert states >= 2 + 3, "the model's two, and those of the Dropout layers of G, of its average, and of D"
 
 
 def test_the_random_state_matters(golden, differences):
     """Or the test above would prove nothing of it."""
-    at_once, later, _ = differences[golden.variant, "without its random state"]
+    at_once, later, _ = differences[golden.name, "without its random state"]
     assert len(later) > len(at_once)
 
 

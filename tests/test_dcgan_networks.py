@@ -9,7 +9,9 @@ from keras import layers, ops
 
 from kerasgan import DCGAN
 from kerasgan.models import dcgan as paper
-from kerasgan.models.dcgan import build_discriminator, build_generator, check_image_shape, fits, halvings, strides
+from kerasgan.models import sides as its_sides
+from kerasgan.models.dcgan import build_discriminator, build_generator
+from kerasgan.models.sides import check_image_shape, fits, halvings, strides
 
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
@@ -84,7 +86,7 @@ def test_no_size_that_fits_is_nearer(side):
     with pytest.raises(ValueError) as error:
         check_image_shape((side, side, 1))
     every = sorted((s for s in range(4, 1025) if by_hand(s, s)), key=lambda s: (abs(s - side), s))[:2]
-    assert all(s in paper.near(side) for s in every)
+    assert all(s in its_sides.near(side) for s in every)
     for s in every:
         assert str((s, s, 1)) in str(error.value)
 
@@ -188,3 +190,55 @@ def test_layers_one_by_one():
 def test_under_15_million_parameters(side):
     model = DCGAN((side, side, 4))
     assert model.generator.count_params() + model.discriminator.count_params() < 15e6
+
+
+# --- of a class -------------------------------------------------------------------------------------------------------
+
+
+def test_labels_enter_every_layer():
+    """Radford et al. 2015, the conditional model of MNIST: each convolution and dense layer sees the label beside what
+    the layer before gives."""
+    options = dict(convolutions=2, units=(6,))
+    generator = build_generator((28, 28, 1), 8, 4, **options, classes=3)
+    discriminator = build_discriminator((28, 28, 1), 4, **options, labels=3)
+    plain = build_generator((28, 28, 1), 8, 4, **options), build_discriminator((28, 28, 1), 4, **options)
+    for network, without in zip((generator, discriminator), plain, strict=True):
+        told, untold = (of_type(n, layers.Dense, *CONVOLUTIONS) for n in (network, without))
+        assert [layer.input.shape[-1] for layer in told] == [layer.input.shape[-1] + 3 for layer in untold]
+        assert [type(layer) for layer in told] == [type(layer) for layer in untold]
+    assert [tuple(x.shape) for x in generator.inputs] == [(None, 8), (None, 3)]
+    assert [tuple(x.shape) for x in discriminator.inputs] == [(None, 28, 28, 1), (None, 3)]
+
+
+def test_units_are_dense_layers_before_the_projection_and_the_score():
+    generator, discriminator = (
+        build_generator((16, 16, 1), 8, 4, units=(5, 6)),
+        build_discriminator((16, 16, 1), 4, units=(7,)),
+    )
+    assert [layer.units for layer in of_type(generator, layers.Dense)] == [5, 6, 4 * 4 * 8]
+    assert [layer.units for layer in of_type(discriminator, layers.Dense)] == [7, 1]
+
+
+def test_told_of():
+    inputs, told = paper.told_of(None)
+    assert inputs == [] and told("x") == "x"
+    (labels,), told = paper.told_of(4)
+    assert labels.shape == (None, 4) and told(keras.Input((5, 5, 2))).shape == (None, 5, 5, 6)
+    assert paper.dense(3, False)(keras.Input((2,))).shape == (None, 3)
+
+
+def test_a_conditional_dcgan():
+    """The sizes of the authors' conditional MNIST model; a generator of one's own says how many classes there are."""
+    model = DCGAN.modern((28, 28, 1), classes=10, width=64, units=(1024,), pack=2)
+    assert (
+        model.conditional and model.classes == 10 and model.config["classes"] == 10 and model.config["units"] == [1024]
+    )
+    assert [tuple(x.shape) for x in model.discriminator.inputs] == [(None, 28, 28, 2), (None, 20)]
+    assert model.generate(labels=[3, 1, 4], seed=7).shape == (3, 28, 28, 1)
+    own = DCGAN((16, 16, 1), width=4, generator=build_generator((16, 16, 1), 8, 4, classes=3))
+    assert own.classes == 3 and DCGAN.from_config(own.get_config()).classes == 3
+    with pytest.raises(ValueError, match="classes asks for 4, and the generator that was given has 3"):
+        DCGAN((16, 16, 1), width=4, generator=own.generator, classes=4)
+    for wrong in ({"classes": 0}, {"units": (0,)}, {"units": (2.5,)}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} is an integer of at least 1"):
+            DCGAN((16, 16, 1), **wrong)

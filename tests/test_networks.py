@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from kerasgan.layers import MinibatchDiscrimination, MinibatchStddev, SpectralNormalization
 from kerasgan.models import networks
 
 
@@ -92,6 +93,25 @@ def test_has_batch_normalization():
     assert networks.has_batch_normalization(small(layers.BatchNormalization()))
     assert networks.has_batch_normalization(keras.Sequential([keras.Input((4,)), small(layers.BatchNormalization())]))
     assert not networks.has_batch_normalization(small(layers.LayerNormalization()))
+
+
+def test_looks_across():
+    both = small(MinibatchStddev(name="a"), layers.Dense(3), MinibatchDiscrimination(2, name="b"))
+    assert networks.looks_across(both) == ["a", "b"]
+    assert networks.looks_across(small(layers.BatchNormalization())) == [], "in use it looks at no other image"
+
+
+def test_together():
+    assert networks.together("latents") == "latents" and networks.together("latents", "labels") == ["latents", "labels"]
+
+
+def test_iterate_moves_every_spectral_normalisation():
+    inner = small(SpectralNormalization(layers.Dense(3)))
+    network = keras.Sequential([keras.Input((4,)), inner, SpectralNormalization(layers.Dense(2))])
+    found = [layer for layer in networks.layers_of(network) if isinstance(layer, SpectralNormalization)]
+    before = [ops.convert_to_numpy(layer.vector).copy() for layer in found]
+    networks.iterate(network)
+    assert len(found) == 2 and not any(np.allclose(a, b.vector) for a, b in zip(before, found, strict=True))
 
 
 @pytest.mark.parametrize(

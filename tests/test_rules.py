@@ -9,6 +9,7 @@ from goldens import cgan, dcgan
 
 import kerasgan
 from kerasgan import data, losses, penalties
+from kerasgan.layers import MinibatchStddev
 from kerasgan.models import adversarial, networks, rules
 
 
@@ -63,22 +64,40 @@ def test_check_count():
 
 
 def test_check_players(plain):
-    rules.check_players(plain.discriminator, (16, 16, 1), None, 1)
+    rules.check_players(plain.generator, plain.discriminator, (16, 16, 1), None, 1)
     refused(ValueError, "The generator makes images (32, 16, 1); the discriminator takes (16, 16, 1).",
-            rules.check_players, plain.discriminator, (32, 16, 1), None, 1)  # fmt: skip
+            rules.check_players, plain.generator, plain.discriminator, (32, 16, 1), None, 1)  # fmt: skip
     packed = (
         "The generator makes images (16, 16, 1), 2 packed together (16, 16, 2); the discriminator takes (16, 16, 1)."
     )
     refused(ValueError, packed, dcgan, discriminator=plain.discriminator, pack=2)
-    conditional = cgan().discriminator
-    rules.check_players(conditional, (15, 18, 1), 3, 1)
+    generator, conditional = cgan().generator, cgan().discriminator
+    rules.check_players(generator, conditional, (15, 18, 1), 3, 1)
     unlike = "The generator takes labels of {}; the discriminator's inputs beside the images are {}, and have to be {}."
     for discriminator, shape, classes, words in (
         (conditional, (15, 18, 1), 4, ("4 classes", "[(3,)]", "[(4,)]")),
         (conditional, (15, 18, 1), None, ("no classes", "[(3,)]", "none")),
         (plain.discriminator, (16, 16, 1), 3, ("3 classes", "none", "[(3,)]")),
     ):
-        refused(ValueError, unlike.format(*words), rules.check_players, discriminator, shape, classes, 1)
+        refused(ValueError, unlike.format(*words), rules.check_players, generator, discriminator, shape, classes, 1)
+
+
+def test_a_generator_that_looks_across_images():
+    z = keras.Input((8,))
+    x = keras.layers.Dense(256, "tanh")(MinibatchStddev(name="across")(z))
+    generator = keras.Model(z, keras.layers.Reshape((16, 16, 1))(x))
+    refused(ValueError, "The generator has across, with which an image would depend on the others that are drawn with"
+            " it: such layers are for the discriminator.", dcgan, generator=generator)  # fmt: skip
+
+
+def test_check_average():
+    rules.check_average(0.0, None)
+    rules.check_average(None, 10_000)
+    refused(ValueError, "average_half_life stands for average_momentum: give one of them.",
+            dcgan, average_momentum=0.999, average_half_life=100)  # fmt: skip
+    for half_life in (0, -1, float("inf"), True, "long"):
+        refused(ValueError, f"average_half_life is a number of images above 0; saw {half_life!r}.",
+                dcgan, average_half_life=half_life)  # fmt: skip
 
 
 def test_the_models_own_arguments():

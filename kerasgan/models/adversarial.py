@@ -29,7 +29,9 @@ class Adversarial(Trainable):
             one-hot labels (batch, classes); of a packed discriminator (batch, pack * classes).
         latent_distribution: "normal", or "uniform" in [-1, 1).
         average_momentum: m of average <- m average + (1 - m) generator, in [0, 1); 0 makes the average the generator.
-            0.999 is common practice and no number of the papers, whose samples come from the generator itself.
+            0.999, the default, is common practice and no number of the papers, whose samples are the generator's own.
+        average_half_life: instead of it, after how many images seen a weight counts half as much in the average:
+            m = 0.5 ^ (batch / half-life), the same average for any batch size (Karras et al. 2020, StyleGAN2's code).
         pack: how many images D judges together, side by side in the channels (Lin et al. 2018, PacGAN).
         seed: of the model's own random state and of the order of the data, an integer in [0, 2**31).
     """
@@ -40,7 +42,8 @@ class Adversarial(Trainable):
         discriminator,
         *,
         latent_distribution="normal",
-        average_momentum=0.999,
+        average_momentum=None,
+        average_half_life=None,
         pack=1,
         seed=0,
         **kwargs,
@@ -48,7 +51,7 @@ class Adversarial(Trainable):
         super().__init__(autocast=False, **kwargs)  # the networks cast for themselves; latents stay float32
         names.check_choice("latent_distribution", latent_distribution, random.DISTRIBUTIONS)
         rules.check_count("pack", pack)
-        rules.check_share("average_momentum", average_momentum)
+        rules.check_average(average_momentum, average_half_life)
         with networks.policy(self.dtype_policy):
             self.generator = networks.built(generator, "generator")
             self.discriminator = networks.built(discriminator, "discriminator")
@@ -57,8 +60,9 @@ class Adversarial(Trainable):
         self.latent_shape = tuple(self.generator.inputs[0].shape[1:])
         self.image_shape = tuple(self.generator.outputs[0].shape[1:])
         self.classes = networks.classes_of(self.generator)
-        rules.check_players(self.discriminator, self.image_shape, self.classes, pack)
-        self.latent_distribution, self.average_momentum = latent_distribution, average_momentum
+        rules.check_players(self.generator, self.discriminator, self.image_shape, self.classes, pack)
+        self.latent_distribution, self.average_half_life = latent_distribution, average_half_life
+        self.average_momentum = 0.999 if average_momentum is average_half_life is None else average_momentum
         self.pack, self.seed = pack, random.seed_of(seed)
         self.random = keras.random.SeedGenerator(self.seed)
         self.evaluation = keras.random.SeedGenerator(self.seed)
@@ -75,9 +79,22 @@ class Adversarial(Trainable):
 
     config, own = {}, ()  # a variant's: its own arguments, and the names of the networks that were passed to it
 
+    def agree(self, image_shape=None, latent_size=None, classes=None):
+        """What a variant's constructor was asked for is what its networks have; begins the variant's `config`.
+
+        Raises:
+            ValueError: it is not, for a network of the caller's own has another shape or number.
+        """
+        rules.check_asked("image_shape", image_shape, self.image_shape)
+        rules.check_asked("latent_size", latent_size and (latent_size,), self.latent_shape)
+        rules.check_asked("classes", classes, self.classes)
+        length = self.latent_shape[0] if len(self.latent_shape) == 1 else None
+        classes = {} if self.classes is None else {"classes": self.classes}
+        self.config = {"image_shape": self.image_shape, "latent_size": length, **classes}
+
     def get_config(self):
         """What `from_config` needs to make this model again: the arguments, and the networks that were passed."""
-        arguments = ("latent_distribution", "average_momentum", "pack", "seed")
+        arguments = ("latent_distribution", "average_momentum", "average_half_life", "pack", "seed")
         networks_passed = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in self.own}
         common = {name: getattr(self, name) for name in arguments}
         return {**super().get_config(), **common, **self.config, **networks_passed}
@@ -182,7 +199,7 @@ class Adversarial(Trainable):
             values = {n: replayed[n] if n.startswith("generator") else value for n, value in values.items()}
         else:
             values = self.take(play, last, ["discriminator", "generator"])
-        self.follow()
+        self.follow(ops.shape(keras.tree.flatten(batch)[0])[0] * gradients.replica()[1])
         return self.report(values)
 
     def take(self, play, batch, names):
@@ -193,13 +210,20 @@ class Adversarial(Trainable):
         for name, slope in slopes.items():
             weights, optimizer = players[name]
             optimizer.apply(slope, weights)
+            networks.iterate(getattr(self, name))
         return values
 
-    def follow(self):
-        """Move the average towards the generator: every weight, BatchNorm statistics too; faster in the first steps."""
+    def follow(self, count):
+        """Move the average towards the generator: every weight, BatchNorm statistics too; faster in the first steps.
+
+        Args:
+            count: images of this step, of all replicas.
+        """
         self.step.assign_add(1)
-        step = ops.cast(self.step, "float32")
-        rate = 1 - ops.minimum(self.average_momentum, (1 + step) / (10 + step))
+        step, momentum = ops.cast(self.step, "float32"), self.average_momentum
+        if self.average_half_life is not None:
+            momentum = 0.5 ** (ops.cast(count, "float32") / self.average_half_life)
+        rate = 1 - ops.minimum(momentum, (1 + step) / (10 + step))
         for mean, now in zip(self.average.weights, self.generator.weights, strict=True):
             mean.assign(mean + rate * (ops.cast(ops.stop_gradient(now), "float32") - mean))
 
@@ -213,10 +237,10 @@ class Adversarial(Trainable):
         if self.rules["instance_noise"] is not None:
             deviation = self.scheduled(self.rules["instance_noise"])
             images = images + deviation * self.draw(images, images.shape[1:], "normal")
-        judged = networks.packed(images, self.pack)
+        judged = [networks.packed(images, self.pack)]
         if labels is not None:
-            judged = [judged, ops.reshape(labels, (-1, self.pack * self.classes))]
-        return ops.cast(self.discriminator(judged, training=True), "float32")
+            judged.append(ops.reshape(labels, (-1, self.pack * self.classes)))
+        return ops.cast(self.discriminator(networks.together(*judged), training=True), "float32")
 
     def judge(self, scores, real, fake):
         """(real scores, fake scores, the compiled gradient penalty: a scalar, 0 without one), from one pass of D."""

@@ -131,13 +131,9 @@ class CGAN(Adversarial):
             generator or new_generator, discriminator or new_discriminator, latent_distribution=latent_distribution,
             pack=pack, **kwargs,
         )  # fmt: skip
-        rules.check_asked("image_shape", given, self.image_shape)
-        rules.check_asked("latent_size", latent_size and (latent_size,), self.latent_shape)
-        rules.check_asked("classes", classes, self.classes)
-        length = self.latent_shape[0] if len(self.latent_shape) == 1 else None
-        sizes = dict(image_shape=self.image_shape, classes=self.classes, latent_size=length)
-        self.config = sizes | triples | dict(dropout=dropout, projection=projection)
         self.own = networks.passed(generator=generator, discriminator=discriminator)
+        self.agree(given, latent_size, classes)
+        self.config |= triples | dict(dropout=dropout, projection=projection)
 
     @classmethod
     def paper(cls, image_shape=None, **options):

@@ -11,11 +11,13 @@ import keras
 from keras import layers
 
 from kerasgan import penalties
+from kerasgan.layers import ConcatenateLabels
 from kerasgan.models import networks, rules
 from kerasgan.models.adversarial import Adversarial
+from kerasgan.models.sides import check_image_shape, strides
 
 
-def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions=1, norm=True):
+def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions=1, norm=True, units=(), classes=None):
     """Latents to images: project, then double the sides until they are the image's (Radford et al. 2015, figure 1).
 
     Args:
@@ -25,9 +27,12 @@ def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions
         convolutions: per level, the first of them strided. With more than one the last hidden layer has the image's own
             size, as in the authors' 32x32 model; with one it has half.
         norm: BatchNorm or not.
+        units: of dense layers before the projection; 1,024 in the authors' MNIST model, none in the paper's others.
+        classes: how many, if images are drawn of a class; the one-hot label then enters every layer (MNIST model).
 
     Returns:
-        A functional model: (batch, latent_size) -> (batch, height, width, channels) in [-1, 1].
+        A functional model: (batch, latent_size), with classes [that, (batch, classes)], -> (batch, height, width,
+        channels) in [-1, 1].
 
     Raises:
         ValueError: sides that do not halve, or other channels than 1, 3 or 4.
@@ -42,18 +47,19 @@ def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions
     def hidden(x):
         return layers.ReLU()(layers.BatchNormalization()(x) if norm else x)
 
-    z = keras.Input((latent_size,), name="latents")
-    side = (height >> levels, breadth >> levels, widths[0])
-    x = layers.Dense(math.prod(side), use_bias=not norm, kernel_initializer=normal())(z)
-    x = hidden(layers.Reshape(side)(x))
+    z, labels, told = keras.Input((latent_size,), name="latents"), *told_of(classes)
+    side, x = (height >> levels, breadth >> levels, widths[0]), z
+    for count in units:
+        x = hidden(dense(count, not norm)(told(x)))
+    x = hidden(layers.Reshape(side)(dense(math.prod(side), not norm)(told(x))))
     for layer, count in inner:
-        x = hidden(layer(count, kernel_size, not norm)(x))
-    x = last(channels, kernel_size, True)(x)
+        x = hidden(layer(count, kernel_size, not norm)(told(x)))
+    x = last(channels, kernel_size, True)(told(x))
     images = layers.Activation("tanh", dtype="float32", name="images")(x)
-    return keras.Model(z, images, name="generator")
+    return keras.Model([z, *labels] if labels else z, images, name="generator")
 
 
-def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=False):
+def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=False, units=(), labels=None):
     """Images to scores: halve the sides until 4 to 6 are left, then one linear layer (Radford et al. 2015, section 3).
 
     Args:
@@ -61,19 +67,29 @@ def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=
         width: channels of the first level; each level after has twice as many, at most 8 times.
         kernel_size: of the strided convolutions. convolutions: per level, the last of them strided.
         norm: BatchNorm after all but the first level, as in the paper.
+        units: of dense layers before the score; 1,024 in the authors' MNIST model, none in the paper's others.
+        labels: length of the label vector that enters every layer, if there are classes; with packing, of all.
 
     Returns:
-        A functional model: (batch, height, width, channels) in [-1, 1] -> logits (batch, 1).
+        A functional model: (batch, height, width, channels) in [-1, 1], with labels [that, (batch, labels)], -> logits
+        (batch, 1).
     """
-    images = x = keras.Input(image_shape, name="images")
+    images, its, told = keras.Input(image_shape, name="images"), *told_of(labels)
+
+    def hidden(x, normed):
+        return layers.LeakyReLU(0.2)(layers.BatchNormalization()(x) if normed else x)
+
+    x = images
     for level in range(strides(*image_shape[:2])):
         filters, normed = width * min(2**level, 8), norm and level > 0
         for i in range(convolutions):
             last = i == convolutions - 1
-            x = (downward if last else flat)(filters, kernel_size, not normed)(x)
-            x = layers.LeakyReLU(0.2)(layers.BatchNormalization()(x) if normed else x)
-    scores = layers.Dense(1, kernel_initializer=normal(), dtype="float32", name="scores")(layers.Flatten()(x))
-    return keras.Model(images, scores, name="discriminator")
+            x = hidden((downward if last else flat)(filters, kernel_size, not normed)(told(x)), normed)
+    x = layers.Flatten()(x)
+    for count in units:
+        x = hidden(dense(count, not norm)(told(x)), norm)
+    scores = layers.Dense(1, kernel_initializer=normal(), dtype="float32", name="scores")(told(x))
+    return keras.Model([images, *its] if its else images, scores, name="discriminator")
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -95,6 +111,11 @@ class DCGAN(Adversarial):
             keeps the default under 15 million parameters (the paper's 64x64 model has 128, and 36 million).
         kernel_size: of the strided convolutions, 5 in the authors' code.
         convolutions: per level; 2 adds one of stride 1, as the authors' 32x32 model has.
+        units: of dense layers between the latents and the projection, and between D's last convolution and its score.
+            None by default; the authors' MNIST model has one of 1,024.
+        classes: how many, for images of a class you ask for, as in the paper's conditional MNIST model (its Table 3):
+            the label enters every layer of both networks. None by default: of no class; or what a generator of your own
+            takes.
         discriminator_width, discriminator_convolutions: of the discriminator alone; None: the generator's.
         generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default:
             gradient penalties and relativistic pairing, which train far better, do not go with it.
@@ -115,6 +136,8 @@ class DCGAN(Adversarial):
         width=None,
         kernel_size=5,
         convolutions=1,
+        units=(),
+        classes=None,
         discriminator_width=None,
         discriminator_convolutions=None,
         generator_norm=True,
@@ -137,26 +160,27 @@ class DCGAN(Adversarial):
                 convolutions if discriminator_convolutions is None else discriminator_convolutions
             ),
         )
-        for name, value in sizes.items():
+        counts = sizes | ({} if classes is None else {"classes": classes})
+        for name, value in [*counts.items(), *(("units", count) for count in units)]:
             rules.check_count(name, value)
         norms = dict(generator_norm=generator_norm, discriminator_norm=discriminator_norm)
         for name, value in norms.items():
             rules.check_flag(name, value)
 
         def new_generator():
-            return build_generator(shape, sizes["latent_size"], width, kernel_size, convolutions, generator_norm)
+            own = (kernel_size, convolutions, generator_norm, units, classes)
+            return build_generator(shape, sizes["latent_size"], width, *own)
 
         def new_discriminator():  # of what the generator makes: it is built first
             height, breadth, channels = self.generator.outputs[0].shape[1:]
-            own = (sizes["discriminator_width"], kernel_size, sizes["discriminator_convolutions"])
-            return build_discriminator((height, breadth, channels * pack), *own, discriminator_norm)
+            count = networks.classes_of(self.generator)
+            own = (sizes["discriminator_width"], kernel_size, sizes["discriminator_convolutions"], discriminator_norm)
+            return build_discriminator((height, breadth, channels * pack), *own, units, count and pack * count)
 
         super().__init__(generator or new_generator, discriminator or new_discriminator, pack=pack, **kwargs)
-        rules.check_asked("image_shape", given, self.image_shape)
-        rules.check_asked("latent_size", latent_size and (latent_size,), self.latent_shape)
-        sizes["latent_size"] = self.latent_shape[0] if len(self.latent_shape) == 1 else None
-        self.config = dict(image_shape=self.image_shape, **sizes, **norms)
         self.own = networks.passed(generator=generator, discriminator=discriminator)
+        self.agree(given, latent_size, classes)
+        self.config = sizes | norms | dict(units=list(units)) | self.config
 
     @classmethod
     def paper(cls, image_shape=None, **options):
@@ -186,9 +210,14 @@ class DCGAN(Adversarial):
     def train_step(self, data):
         """One round: D learns to tell real from fake, G to be taken for real (Goodfellow et al. 2014, Algorithm 1)."""
 
-        def play(real):
-            fake = self.generator(self.latents(real), training=True)
-            real_scores, fake_scores, penalty = self.judge(self.scores, real, fake)
+        def play(batch):
+            real, *labels = batch  # one-hot, where there are classes
+
+            def scores(images):
+                return self.scores(images, *labels)
+
+            fake = self.generator(networks.together(self.latents(real), *labels), training=True)
+            real_scores, fake_scores, penalty = self.judge(scores, real, fake)
             return {
                 "discriminator": self.discriminator_loss(real_scores, fake_scores) + penalty,
                 "generator": self.loss.generator(real_scores, fake_scores),
@@ -196,12 +225,25 @@ class DCGAN(Adversarial):
                 **self.odds(real_scores, fake_scores),
             }
 
-        return self.descend(play, self.images(data))
+        return self.descend(play, self.labelled(data) if self.conditional else (self.images(data),))
 
 
 def normal():
     """Weights from N(0, 0.02), section 4."""
     return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def told_of(classes):
+    """([the input of one-hot labels], a function that joins them to a layer's input); ([], nothing) without classes."""
+    if classes is None:
+        return [], lambda x: x
+    labels = keras.Input((classes,), name="labels")
+    return [labels], lambda x: ConcatenateLabels()([x, labels])
+
+
+def dense(units, use_bias):
+    """Every unit of the layer before."""
+    return layers.Dense(units, use_bias=use_bias, kernel_initializer=normal())
 
 
 def upward(filters, kernel_size, use_bias):
@@ -223,50 +265,3 @@ def default_width(image_shape):
     """Channels next to the image that keep both networks, of one convolution a level, under 15 million parameters."""
     longest = max(image_shape[:2])
     return 64 if longest <= 64 else 32 if longest <= 512 else 16
-
-
-def halvings(height, width):
-    """How often both sides halve: until one would be odd or under 4, at most six times."""
-    count = 0
-    while count < 6 and not (height | width) >> count & 1 and min(height, width) >> count + 1 >= 4:
-        count += 1
-    return count
-
-
-def strides(height, width):
-    """How often the discriminator halves, rounding up (28, 14, 7, 4): until the shorter side has at most 6 left."""
-    side, count = min(height, width), 0
-    while side > 6 and count < 6:
-        side, count = -(-side // 2), count + 1
-    return count
-
-
-def fits(height, width):
-    """Whether the sides halve at least twice, down to at most 16."""
-    count = halvings(height, width)
-    return count >= 2 and max(height, width) >> count <= 16
-
-
-def check_image_shape(image_shape):
-    """The number of halvings.
-
-    Raises:
-        ValueError: other channels than 1, 3 or 4, or sides that do not halve; the two nearest shapes are named.
-    """
-    if len(image_shape) != 3 or image_shape[2] not in (1, 3, 4):
-        raise ValueError(f"image_shape is (height, width, channels) with 1, 3 or 4 channels; saw {image_shape}.")
-    height, width, channels = image_shape
-    if not fits(height, width):
-        sides = [(h, w) for h in near(height) for w in near(width) if (h == w or height != width) and fits(h, w)]
-        closest = sorted(sides, key=lambda s: abs(s[0] - height) + abs(s[1] - width))[:2]
-        names = " or ".join(str((*s, channels)) for s in closest)
-        raise ValueError(
-            f"DCGAN halves both sides two to six times, to at least 4 and at most 16; {image_shape} does not:"
-            f" resize the images to {names}."
-        )
-    return halvings(height, width)
-
-
-def near(side):
-    """The even sides around a side, wide enough to hold one that fits."""
-    return range(max(16, min(side, 1024) // 2 & ~1), min(1024, 2 * side + 16) + 1, 2)

@@ -118,12 +118,9 @@ class GAN(Adversarial):
             generator or new_generator, discriminator or new_discriminator, latent_distribution=latent_distribution,
             pack=pack, **kwargs,
         )  # fmt: skip
-        rules.check_asked("image_shape", given, self.image_shape)
-        rules.check_asked("latent_size", latent_size and (latent_size,), self.latent_shape)
-        length = self.latent_shape[0] if len(self.latent_shape) == 1 else None
-        sizes = dict(image_shape=self.image_shape, latent_size=length, pieces=pieces, dropout=list(dropout))
-        self.config = sizes | lists
         self.own = networks.passed(generator=generator, discriminator=discriminator)
+        self.agree(given, latent_size)
+        self.config |= lists | dict(pieces=pieces, dropout=list(dropout))
 
     @classmethod
     def paper(cls, image_shape=None, **options):

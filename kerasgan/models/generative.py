@@ -80,7 +80,7 @@ class Generative(keras.Model):
     def sample(self, *inputs):
         """The images of latents (batch, *latent_shape), and one-hot labels if the model has classes, as uint8."""
         n = len(inputs[0])
-        images = self.predict_on_batch(list(inputs) if self.conditional else inputs[0])
+        images = self.predict_on_batch(networks.together(*inputs))
         return to_uint8(images[:n])  # under a strategy every replica answers: the first is enough
 
     def export(self, filepath, format=None, **options):
@@ -160,7 +160,7 @@ class Generative(keras.Model):
         """Feed the metrics with a batch of real images and as many fresh samples of the average."""
         real, *labels = self.labelled(data) if self.conditional else (self.images(data),)
         latents = self.latents(real, seed=self.evaluation)
-        fake = self.average([latents, *labels] if labels else latents, training=False)
+        fake = self.average(networks.together(latents, *labels), training=False)
         for measure in self.measures:
             measure.update_state(real, fake)
         # Placeholders: a result such as a Frechet distance is worth computing once, at the end.

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from kerasgan import gradients
+from kerasgan.layers import MinibatchDiscrimination, MinibatchStddev, SpectralNormalization
 
 
 @contextlib.contextmanager
@@ -86,6 +87,18 @@ def has_batch_normalization(network):
     return any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers_of(network))
 
 
+def looks_across(network):
+    """The names of the layers in which an image depends on the others of its batch, in use as well as in training."""
+    return [x.name for x in layers_of(network) if isinstance(x, MinibatchDiscrimination | MinibatchStddev)]
+
+
+def iterate(network):
+    """Let every spectral normalisation follow the step that its kernel has taken."""
+    for layer in layers_of(network):
+        if isinstance(layer, SpectralNormalization):
+            layer.iterate()
+
+
 def is_half(network):
     """Whether the network computes in float16, whose gradients need a loss scale (bfloat16's do not)."""
     return any(layer.compute_dtype == "float16" for layer in layers_of(network))
@@ -99,6 +112,11 @@ def prepared(optimizer, network):
     if not optimizer.built:
         optimizer.build(network.trainable_variables)
     return optimizer
+
+
+def together(*inputs):
+    """What a functional model takes: a single input as it is, several as a list (otherwise Keras warns)."""
+    return inputs[0] if len(inputs) == 1 else list(inputs)
 
 
 def packed(images, count):

@@ -65,8 +65,25 @@ def check_compiled(model):
         )
 
 
-def check_players(discriminator, image_shape, classes, pack):
-    """Refuse a discriminator that does not take what the generator makes."""
+def check_average(momentum, half_life):
+    """Refuse an average that is told both how fast to follow, or nothing sensible."""
+    if momentum is not None and half_life is not None:
+        raise ValueError("average_half_life stands for average_momentum: give one of them.")
+    if momentum is not None:
+        check_share("average_momentum", momentum)
+    if half_life is not None and not (
+        isinstance(half_life, int | float) and not isinstance(half_life, bool) and 0 < half_life < math.inf
+    ):
+        raise ValueError(f"average_half_life is a number of images above 0; saw {half_life!r}.")
+
+
+def check_players(generator, discriminator, image_shape, classes, pack):
+    """Refuse a discriminator that does not take what the generator makes, and a generator that looks across images."""
+    if across := networks.looks_across(generator):
+        raise ValueError(
+            f"The generator has {', '.join(across)}, with which an image would depend on the others that are drawn with"
+            " it: such layers are for the discriminator."
+        )
     taken, made = tuple(discriminator.inputs[0].shape[1:]), (*image_shape[:2], image_shape[2] * pack)
     packed = f", {pack} packed together" if pack > 1 else ""
     if taken != made:

@@ -1,0 +1,139 @@
+"""What steadies a game, any two together: a finite step, or a sentence that says why they make no sense."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from goldens import dcgan
+from keras import layers
+
+from kerasgan import losses, penalties
+from kerasgan.augmentations import DiffAugment
+from kerasgan.layers import MinibatchDiscrimination, MinibatchStddev, SpectralNormalization
+
+
+def judge(kind, pack):
+    """A discriminator of 16x16 images with a layer of that kind."""
+    images = keras.Input((16, 16, pack))
+    convolution = layers.Conv2D(4, 5, 4, "same")
+    x = (SpectralNormalization(convolution) if kind == "spectral_norm" else convolution)(images)
+    extra = {"batch_norm": layers.BatchNormalization, "minibatch_stddev": MinibatchStddev}.get(kind, layers.Identity)
+    x = layers.Flatten()(layers.LeakyReLU()(extra()(x)))
+    x = MinibatchDiscrimination(3, 2)(x) if kind == "minibatch_discrimination" else x
+    return keras.Model(images, layers.Dense(1)(x))
+
+
+FADING = keras.optimizers.schedules.PolynomialDecay(0.5, 10, 0.0)
+CHOICES = {  # the first value is the default
+    "layer": ("none", "batch_norm", "minibatch_discrimination", "minibatch_stddev", "spectral_norm"),
+    "loss": tuple(losses.LOSSES),
+    "penalty": (None, penalties.r1(), penalties.r1_r2(), penalties.gradient_penalty()),
+    "augment": (None, DiffAugment()),
+    "instance_noise": (None, 0.1, FADING),
+    "label_smoothing": (0.0, 0.1),
+    "pack": (1, 2),
+    "average": ({"average_momentum": 0.9}, {"average_half_life": 100.0}),
+    "alternate": (False, True),
+    "discriminator_steps": (1, 2),
+}
+OF_THE_MODEL = ("layer", "pack", "average")
+
+
+def makes_sense(choice):
+    """What the compile options' docstrings say."""
+    paired = choice["loss"] == "relativistic"
+    mixed = choice["layer"] == "batch_norm" and (paired or choice["penalty"] is not None)
+    return not mixed and not (choice["label_smoothing"] and not losses.get(choice["loss"]).smooths)
+
+
+def rules_of(choice):
+    return {name: value for name, value in choice.items() if name not in OF_THE_MODEL}
+
+
+def pairs_of(choice):
+    """Every two of its values, by their places in CHOICES."""
+    places = [(name, CHOICES[name].index(value)) for name, value in choice.items()]
+    return set(itertools.combinations(places, 2))
+
+
+def every_pair():
+    """Choices with two values of their own, the rest as by default."""
+    defaults = {name: values[0] for name, values in CHOICES.items()}
+    for one, other in itertools.combinations(CHOICES, 2):
+        for a, b in itertools.product(CHOICES[one], CHOICES[other]):
+            yield defaults | {one: a, other: b}
+
+
+def covering():
+    """Few choices that hold every pair that makes sense, each grown from a pair that none before has."""
+    left = [choice for choice in every_pair() if makes_sense(choice)]
+    missing = set().union(*(pairs_of(choice) for choice in left))
+    while missing:
+        choice = next(choice for choice in left if pairs_of(choice) & missing)
+        for name, values in CHOICES.items():  # any change that covers more, and makes sense
+            options = [choice | {name: value} for value in values]
+            choice = max(filter(makes_sense, options), key=lambda c: len(pairs_of(c) & missing))
+        assert pairs_of(choice) & missing
+        missing -= pairs_of(choice)
+        yield choice
+
+
+def test_exactly_the_pairs_that_make_no_sense_are_refused():
+    models, refused = {}, 0
+    for choice in every_pair():
+        key = (choice["layer"], choice["pack"])
+        models[key] = models.get(key) or dcgan(discriminator=judge(*key), pack=choice["pack"])
+        if makes_sense(choice):
+            models[key].compile(**rules_of(choice))
+        else:
+            refused += 1
+            with pytest.raises(ValueError, match="BatchNormalization, which mixes|has no labels to smooth"):
+                models[key].compile(**rules_of(choice))
+    assert refused == 4 + 3, "relativistic and three penalties with BatchNorm; three losses without labels"
+
+
+COVERING = list(covering())
+
+
+def test_the_covering_is_small_and_whole():
+    found = set().union(*(pairs_of(choice) for choice in COVERING))
+    assert found >= set().union(*(pairs_of(choice) for choice in every_pair() if makes_sense(choice)))
+    assert len(COVERING) <= 60 and all(map(makes_sense, COVERING))
+
+
+@pytest.mark.parametrize("choice", COVERING, ids=range(len(COVERING)))
+def test_every_allowed_pair_takes_a_finite_step(choice):
+    model = dcgan(discriminator=judge(choice["layer"], choice["pack"]), pack=choice["pack"], **choice["average"])
+    model.compile(*(keras.optimizers.SGD(0.01) for _ in range(2)), run_eagerly=True, **rules_of(choice))
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype("uint8")
+    before = [keras.ops.convert_to_numpy(v).copy() for v in model.trainable_variables]
+    history = model.fit(images, batch_size=8, verbose=0).history
+    assert np.isfinite(list(history.values())).all() and model.is_finite()
+    moved = [not np.array_equal(old, new) for old, new in zip(before, model.trainable_variables, strict=True)]
+    assert sum(moved) >= len(moved) - 2, "but for biases that BatchNorm takes away"
+
+
+def test_spectral_normalisation_follows_the_steps():
+    """Trained, sigma is the largest singular value of the kernel as it now stands."""
+    model = dcgan(discriminator=judge("spectral_norm", 1))
+    model.compile(*(keras.optimizers.SGD(0.05) for _ in range(2)))
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype("uint8")
+    model.fit(images, batch_size=8, epochs=300, verbose=0)
+    (layer,) = [x for x in model.discriminator.layers if isinstance(x, SpectralNormalization)]
+    matrix = keras.ops.convert_to_numpy(layer.matrix())
+    sigma = np.linalg.svd(matrix, compute_uv=False)[0]
+    assert float(layer.singular(matrix)[0]) == pytest.approx(sigma, rel=0.01)
+
+
+def test_half_life_counts_images():
+    """After as many images as the half-life, half of the average is new, in batches of 4 or of 16."""
+    images = np.zeros((64, 16, 16, 1), "uint8")
+    for batch_size in (4, 16):
+        model = dcgan(average_half_life=64.0)
+        model.compile(*(keras.optimizers.SGD(0.0) for _ in range(2)))
+        model.step.assign(10_000)  # far from the first steps, in which the average follows faster
+        kernel, average = model.generator.trainable_variables[0], model.average.weights[0]
+        average.assign(kernel + 1.0)
+        model.fit(images, batch_size=batch_size, verbose=0)
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(average - kernel), 0.5, rtol=1e-4)
