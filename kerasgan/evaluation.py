@@ -39,15 +39,21 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", wr
         check_may_write(folder, source)
     model = zoo.restore(folder, card)
     test = first(card["data"]["test"] if source is None else source, n, model.image_shape)
-    train = first(card["data"]["train"], n, model.image_shape)
     ruler = protocols.of(protocol, card, test)
-    anchor = ruler.measure(train)
-    drawn = [ruler.measure(model.generate(n, seed=seed)) for seed in seeds]
+    train = first(card["data"]["train"], ruler.samples, model.image_shape)
+    anchor = ruler.measure(train, real=True)
+    drawn = [ruler.measure(samples(model, ruler.samples, seed)) for seed in seeds]
     shared = compared(card, seeds, source, test, train) | ruler.says
-    records = [recorded(m, [d[m] for d in drawn], anchor[m], shared | ruler.own.get(m, {})) for m in anchor]
+    records = [recorded(m, [d[m] for d in drawn], anchor[m], shared | ruler.own.get(m, {})) for m in drawn[0]]
     if write:
         put_on_card(folder, card, records)
     return records
+
+
+def samples(model, n, seed):
+    """A Dataset of `n` generated images, with the labels that they were drawn for: of all classes equally many."""
+    labels = np.arange(n, dtype="int32") % model.classes if model.conditional else None
+    return data.Dataset(model.generate(n, seed=seed, labels=labels), labels, batch_size=1)
 
 
 def check_may_write(folder, source=None):
@@ -75,7 +81,7 @@ def compared(card, seeds, source, test, train):
         "seeds": list(seeds),
         "real_images": source or card["data"]["test"],
         "data_fingerprint": test.fingerprint[:16],
-        "anchor": f"first {n} of {card['data']['train']}",
+        "anchor": f"first {len(train.images)} of {card['data']['train']}",
         "anchor_fingerprint": train.fingerprint[:16],
     }
 
@@ -138,8 +144,10 @@ def first(source, n, image_shape):
     """
     dataset = data.read(source, image_shape=image_shape, batch_size=1)
     if len(dataset.images) < n:
-        raise ValueError(f"{source} has {len(dataset.images)} images, fewer than n={n}: pass a smaller n.")
-    return data.Dataset(dataset.images[:n], dataset.labels[:n] if dataset.labels is not None else None, batch_size=1)
+        raise ValueError(
+            f"{source} has {len(dataset.images)} images, fewer than n={n}, which this protocol takes: pass a smaller n."
+        )
+    return dataset.first(n)
 
 
 def mean(values):

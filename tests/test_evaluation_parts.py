@@ -13,7 +13,9 @@ def test_first(tmp_path):
     assert some.images[:, 0, 0, 0].tolist() == [0, 1, 2] == some.labels.tolist()
     np.savez(tmp_path / "y.npz", images=images)
     assert evaluation.first(tmp_path / "y.npz", 5, (4, 4, 1)).labels is None
-    with pytest.raises(ValueError, match="y.npz has 5 images, fewer than n=6: pass a smaller n"):
+    with pytest.raises(
+        ValueError, match="y.npz has 5 images, fewer than n=6, which this protocol takes: pass a smaller n"
+    ):
         evaluation.first(tmp_path / "y.npz", 6, (4, 4, 1))
     with pytest.raises(ValueError, match=r"takes images of shape \(8, 8, 1\)"):
         evaluation.first(tmp_path / "y.npz", 3, (8, 8, 1))

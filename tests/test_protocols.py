@@ -114,7 +114,11 @@ def test_what_a_card_must_name(name, card, sentence):
 def test_check_passes_what_is_whole():
     protocols.check("modern", CARD | {"extractor": "judge"})
     protocols.check("paper", CARD | {"paper_table": "parzen"})
-    assert protocols.PROTOCOLS.keys() == {"modern", "paper"} and protocols.TABLES == {"parzen": protocols.Parzen}
+    assert protocols.PROTOCOLS.keys() == {"modern", "paper"} and protocols.TABLES.keys() == {"parzen", "cgan", "cdcgan"}
+    assert {part for rows in protocols.TABLES.values() for part, _ in rows} == {
+        protocols.Parzen,
+        protocols.NearestNeighbour,
+    }
 
 
 def test_modern_measures_in_the_features_of_the_cards_extractor(tmp_path, monkeypatch):
@@ -126,8 +130,8 @@ def test_modern_measures_in_the_features_of_the_cards_extractor(tmp_path, monkey
     assert isinstance(protocol, protocols.Modern)
     lenet = zoo.load("lenet_mnist")
     expected = protocols.compare(protocols.judged(lenet, real), protocols.judged(lenet, fake))
-    assert protocol.measure(fake) == expected
-    assert protocol.measure(test)["frechet_distance"] == pytest.approx(0, abs=1e-6)
+    assert protocol.samples == 150 and protocol.measure(data.Dataset(fake, batch_size=1)) == expected
+    assert protocol.measure(test, real=True)["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert len(list((tmp_path / "statistics").iterdir())) == 1, "drawn images are kept nowhere"
     from kerasgan.models.classifiers import extractor
 
@@ -141,9 +145,61 @@ def test_parzen_is_the_published_window(tmp_path):
     np.savez(tmp_path / "validation.npz", images=held_out)
     card = CARD | {"paper_table": "parzen", "data": {"validation": str(tmp_path / "validation.npz")}}
     protocol = protocols.of("paper", card, data.Dataset(real, batch_size=1))
-    expected = metrics.parzen_likelihood(real, fake, held_out).mean
-    assert protocol.measure(fake) == {"parzen_likelihood": expected}
+    assert isinstance(protocol, protocols.Paper) and protocol.samples == 20, "as many as there are test images"
+    expected = metrics.parzen_likelihood(real, fake[:20], held_out).mean
     assert protocol.measure(data.Dataset(fake, batch_size=1)) == {"parzen_likelihood": expected}
     own = protocol.own["parzen_likelihood"]
     assert (own["paper"], own["paper_spread"], own["better"]) == (225, 2, "higher") and "Table 1" in own["table"]
-    assert "validation.npz" in protocol.says["sigma"]
+    assert "validation.npz" in own["sigma"] and protocol.says == {"dtype": "float64"}
+
+
+def test_the_tables_of_conditional_models(tmp_path):
+    """CGAN's: the window of as many samples as test images; and of five times as many the 1-nearest-neighbour error."""
+    rng = np.random.default_rng(0)
+    test, held_out = (labelled_squares(rng, n) for n in (20, 12))
+    np.savez(tmp_path / "validation.npz", images=held_out.images)
+    card = CARD | {"paper_table": "cgan", "data": {"validation": str(tmp_path / "validation.npz")}}
+    cgan, cdcgan = protocols.of("paper", card, test), protocols.of("paper", CARD | {"paper_table": "cdcgan"}, test)
+    assert cgan.samples == cdcgan.samples == 100
+    good, wrong = labelled_squares(rng, 100), labelled_squares(rng, 100)
+    wrong.labels = 2 - wrong.labels  # 1 is right, 0 and 2 are asked for as each other
+    found = cgan.measure(good)
+    window = metrics.parzen_likelihood(test.images, good.images[:20], held_out.images).mean
+    assert found == {"parzen_likelihood": window, "nearest_neighbour_error": 0.0}
+    errors = cdcgan.measure(wrong)
+    assert errors == {"nearest_neighbour_error": pytest.approx(np.mean(test.labels != 1))}
+    assert cgan.own["parzen_likelihood"]["paper"] == 132 and cgan.own["nearest_neighbour_error"]["paper"] == 0.0628
+    assert cdcgan.own["nearest_neighbour_error"] == {
+        "paper": 0.0298, "table": "Radford et al. 2015, Table 3: DCGAN", "better": "lower", "samples": 100,
+    }  # fmt: skip
+    with pytest.raises(
+        ValueError, match="x: the test images have no labels, which the 1-nearest-neighbour error needs"
+    ):
+        protocols.of("paper", CARD | {"paper_table": "cdcgan"}, data.Dataset(test.images, batch_size=1))
+
+
+def labelled_squares(rng, n):
+    """A Dataset of three classes, of one brightness each but for a little noise."""
+    labels = rng.integers(0, 3, n).astype("int32")
+    images = (100 * labels[:, None, None, None] + rng.integers(0, 9, (n, 4, 4, 1))).astype("uint8")
+    return data.Dataset(images, labels, batch_size=1)
+
+
+def test_by_class(plain):
+    """Of two classes: samples cover the class that they were drawn for, and count nothing towards the other."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    images = (
+        np.stack([rng.integers(0, 60, 40) + 190 * (labels == i) for i in (0, 1)], 1)
+        .astype("uint8")
+        .reshape(40, 2, 1, 1)
+    )
+    real = protocols.judged(plain, images)
+    assert real.taken_for.tolist() == labels.tolist()
+    right = protocols.by_class(real, labels, real, labels)
+    assert right == {"label_agreement": 1.0, "worst_class_coverage": 1.0}
+    few = np.where(np.arange(40) < 4, labels, 1 - labels)  # two of a class are drawn for it, the rest for the other
+    mixed = protocols.by_class(real, labels, real, few)
+    assert mixed["label_agreement"] == 0.1 and 0.1 < mixed["worst_class_coverage"] < 1
+    one_missing = protocols.by_class(real, labels, real, np.zeros(40, int))
+    assert one_missing == {"label_agreement": 0.5, "worst_class_coverage": 0.0}

@@ -67,6 +67,10 @@ class Dataset(keras.utils.PyDataset):
                 digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()
 
+    def first(self, n):
+        """The first `n` images, in batches of one."""
+        return Dataset(self.images[:n], None if self.labels is None else self.labels[:n], batch_size=1, seed=self.seed)
+
     def __len__(self):
         return len(self.images) // self.batch_size
 

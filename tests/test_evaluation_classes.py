@@ -1,0 +1,73 @@
+"""A model with classes is measured by class too, and by the tables of its papers."""
+
+import numpy as np
+import pytest
+
+from kerasgan import data, entries, evaluation, protocols, recipes, zoo
+
+RECIPE = """
+[model]
+variant = "CGAN"
+image_shape = [28, 28, 1]
+classes = 3
+latent_size = 2
+units = [4, 4, 4]
+discriminator_units = [4, 4, 4]
+[data]
+train = "FOLDER/train.npz"
+validation = "FOLDER/train.npz"
+test = "FOLDER/test.npz"
+[training]
+epochs = 1
+batch_size = 8
+[card]
+extractor = "lenet_mnist"
+paper_table = "cgan"
+class_names = ["low", "middle", "high"]
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """(where the data are: bars of three heights, the entry's folder); nobody has trained it."""
+    place = tmp_path_factory.mktemp("told")
+    for seed, (split, n) in enumerate({"train": 160, "test": 150}.items()):
+        rng = np.random.default_rng(seed)
+        labels, images = rng.integers(0, 3, n), rng.integers(0, 60, (n, 28, 28, 1)).astype("uint8")
+        for image, label in zip(images, labels, strict=True):
+            image[: 8 * label + 2] = 220
+        np.savez(place / f"{split}.npz", images=images, labels=labels)
+    (place / "told.toml").write_text(RECIPE.replace("FOLDER", place.as_posix()))
+    recipe = recipes.read(place / "told.toml")
+    model = recipes.build(recipe["model"])
+    model.compile()
+    dataset = data.read(place / "train.npz", batch_size=8)
+    return place, entries.of_game(place / "told", place / "told.toml", recipe, model, dataset, [])
+
+
+def test_by_class_in_the_features_of_the_extractor(told):
+    place, folder = told
+    found = {record["metric"]: record for record in evaluation.evaluate(folder, n=140, seeds=(4, 5))}
+    assert next(iter(found)) == "frechet_distance" and list(found)[-2:] == ["label_agreement", "worst_class_coverage"]
+    classifier, model, labels = zoo.load("lenet_mnist"), zoo.load(folder), np.arange(140) % 3
+    agreed = [(protocols.judged(classifier, model.generate(140, seed=s)).taken_for == labels).mean() for s in (4, 5)]
+    assert found["label_agreement"]["value"] == pytest.approx(np.mean(agreed))
+    coverage = found["worst_class_coverage"]
+    assert coverage["k"] == 5 and coverage["value"] < 0.1 and coverage["real"] > 0.9, "nothing like the bars is drawn"
+
+
+def test_by_the_tables_of_the_papers(told):
+    _, folder = told
+    records = evaluation.evaluate(folder, n=30, seeds=(4, 5), protocol="paper")
+    assert [record["metric"] for record in records] == ["parzen_likelihood", "nearest_neighbour_error"]
+    assert records[1]["samples"] == 150 and records[1]["real"] == 0 < records[1]["value"]
+    assert records[1]["anchor"].startswith("first 150 of")
+    with pytest.raises(ValueError, match="has 160 images, fewer than n=700, which this protocol takes"):
+        evaluation.evaluate(folder, n=140, protocol="paper")
+
+
+def test_samples_of_all_classes_equally(told):
+    model = zoo.load(told[1])
+    given = evaluation.samples(model, 7, seed=5)
+    assert isinstance(given, data.Dataset) and given.labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
+    np.testing.assert_array_equal(given.images, model.generate(7, seed=5))
