@@ -141,7 +141,7 @@ def check_comparable(first, second):
     Raises:
         ValueError: the fields that differ are named, with both values.
     """
-    fields = sorted((first.keys() | second.keys()) - {"value", "spread", "real", "seeds"})
+    fields = sorted((first.keys() | second.keys()) - {"value", "spread", "real", "seeds", "trainings"})
     if differ := [f"{f} ({first.get(f)!r}, {second.get(f)!r})" for f in fields if first.get(f) != second.get(f)]:
         raise ValueError(f"These numbers cannot be compared; their protocols differ in {', '.join(differ)}.")
 
@@ -218,9 +218,13 @@ def measured(records):
     """Lines on the records of one protocol."""
     shared = {key: value for key, value in records[0].items() if all(r.get(key) == value for r in records)}
     alone = "of this metric alone"
-    numbers = [[r["metric"], spread(r), real(r), verdict(r), protocol(r, without=shared)] for r in records]
+    numbers = [
+        [r["metric"], spread(r), real(r), verdict(r), protocol(r, without=shared), trainings(r)] for r in records
+    ]
     lines = ["## Measured as in a paper" if is_paper(records[0]) else "## Measured", ""]
-    lines += table(["metric", "this model", "real data", "verdict", alone], numbers)
+    head = ["metric", "this model", "real data", "verdict", alone, "by training seed"]
+    several = any(record.get("trainings") for record in records)
+    lines += table(head, numbers) if several else table(head[:-1], [row[:-1] for row in numbers])
     return [*lines, "", f"Protocol: {protocol(shared)}.", ""]
 
 
@@ -235,6 +239,11 @@ def spread(record):
     """`8.02 +- 0.11 (3 sampling seeds)`."""
     text = f"{record['value']:.4g}"
     return f"{text} ± {record['spread']:.2g} ({len(record['seeds'])} sampling seeds)" if record.get("spread") else text
+
+
+def trainings(record):
+    """What each training came to: `0: 226.1, 1: 224.8, 2: 227.3`; of a single one nothing."""
+    return ", ".join(f"{seed}: {value:.4g}" for seed, value in record.get("trainings", {}).items())
 
 
 def is_paper(record):
@@ -264,5 +273,5 @@ def real(record):
 
 def protocol(record, without=()):
     """The protocol in words, without what was said of all metrics at once: a number never travels without it."""
-    skip = {"metric", "value", "spread", "real", "paper", "paper_spread", "better", *without}
+    skip = {"metric", "value", "spread", "real", "paper", "paper_spread", "better", "trainings", *without}
     return "; ".join(f"{key} {value}" for key, value in record.items() if key not in skip)

@@ -146,13 +146,14 @@ def generate(name, n, labels, seed, output, each, as_json):
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
 @click.option("--data", "source", help="Other training data: a folder of pictures, an .npz, or tfds:NAME:SPLIT.")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Instead of the recipe's.")
 @click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run's folder.")
 @as_json
-def train(name, output, resume, source, epochs, tensorboard, as_json):
+def train(name, output, resume, source, epochs, seed, tensorboard, as_json):
     """Train by the recipe NAME, or by a recipe.toml.
 
-    Ctrl-C saves; --resume with the same --data and --epochs goes on to the bits of a training that was never stopped,
-    on the CPU. An extractor trains in minutes: Ctrl-C ends it, and it does not resume.
+    Ctrl-C saves; --resume with the same --data, --epochs and --seed goes on to the bits of a training that was never
+    stopped, on the CPU. An extractor trains in minutes: Ctrl-C ends it, and it does not resume.
     """
     from kerasgan import recipes, training
     from kerasgan.callbacks import Progress
@@ -163,7 +164,8 @@ def train(name, output, resume, source, epochs, tensorboard, as_json):
     if tensorboard:
         callbacks.append(tensorboard_callback(run / "tensorboard"))
     try:
-        entry = training.train(name, run, resume=resume, source=source, epochs=epochs, callbacks=callbacks, verbose=0)
+        options = dict(resume=resume, source=source, epochs=epochs, seed=seed)
+        entry = training.train(name, run, **options, callbacks=callbacks, verbose=0)
     except training.Interrupted as stop:
         click.echo(f"kerasgan: {stop}", err=True)
         sys.exit(130)
@@ -212,13 +214,14 @@ def verify_metrics(name, as_json):
     show_default=True,
     help="In an extractor's features, or as the paper's own table has it.",
 )
+@click.option("--beside", multiple=True, help="The same entry trained with another seed (`train --seed`); repeatable.")
 @click.option("--write", is_flag=True, help="For maintainers: write the numbers onto the card, and pin it anew.")
 @as_json
-def evaluate(name, source, n, protocol, write, as_json):
+def evaluate(name, source, n, protocol, beside, write, as_json):
     """Measure NAME against real images it never saw, beside what real data score."""
     from kerasgan import cards, evaluation
 
-    rows = evaluation.evaluate(name, n=n, source=source, protocol=protocol, write=write)
+    rows = evaluation.evaluate(name, n=n, source=source, protocol=protocol, beside=beside, write=write)
     rows = [row | {"verdict": cards.verdict(row)} for row in rows]
     line = "{0:18} {1:36} real data {2:9} {3}"
     words = [line.format(row["metric"], cards.spread(row), cards.real(row), row["verdict"]).rstrip() for row in rows]

@@ -10,7 +10,7 @@ SAMPLES = 10_000
 SEEDS = (1, 2, 3)  # of the samples; none of them chose anything
 
 
-def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", write=False):
+def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", beside=(), write=False):
     """Measure a generator in the features of the extractor that its recipe names, or by the table of a paper.
 
     The real images are the recipe's test split, which nothing else reads. Beside each number stands what as many
@@ -21,6 +21,8 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", wr
         source: other real images, as `kerasgan.data.read` takes them.
         protocol: "modern": Frechet and kernel distance, precision and recall, density and coverage, and how sure the
             classifier is; "paper": what the recipe's `paper_table` says, beside the paper's own figure.
+        beside: entries of the same recipe, trained with other seeds (`kerasgan train --seed`): each record then says
+            what every training came to, {seed: value}.
         write: put the numbers onto the card, for those who publish the entry; where the zoo has an index, pin it anew.
 
     Returns:
@@ -37,17 +39,47 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", wr
         raise ValueError(f"{card['name']} has no test split on its card: pass real images (--data, or source=).")
     if write:
         check_may_write(folder, source)
+    others = trained_alike(card, beside)
     model = zoo.restore(folder, card)
     test = first(card["data"]["test"] if source is None else source, n, model.image_shape)
     ruler = protocols.of(protocol, card, test)
     train = first(card["data"]["train"], ruler.samples, model.image_shape)
-    anchor = ruler.measure(train, real=True)
-    drawn = [ruler.measure(samples(model, ruler.samples, seed)) for seed in seeds]
+    anchor, drawn = ruler.measure(train, real=True), measured(ruler, model, seeds)
     shared = compared(card, seeds, source, test, train) | ruler.says
-    records = [recorded(m, [d[m] for d in drawn], anchor[m], shared | ruler.own.get(m, {})) for m in drawn[0]]
+    records = [recorded(m, drawn[m], anchor[m], shared | ruler.own.get(m, {})) for m in drawn]
+    if others:
+        found = {seed: measured(ruler, zoo.restore(*other), seeds) for seed, other in others.items()}
+        found[card["training"]["seed"]] = drawn
+        for record in records:
+            record["trainings"] = {str(seed): mean(found[seed][record["metric"]]) for seed in sorted(found)}
     if write:
         put_on_card(folder, card, records)
     return records
+
+
+def trained_alike(card, beside):
+    """{training seed: (folder, card)} of entries that differ from one in their seed alone.
+
+    Raises:
+        ValueError: of another recipe, or two of the same seed.
+    """
+    found = {}
+    for folder, other in map(zoo.find, beside):
+        seed = other["training"]["seed"]
+        own = {key: other["training"][key] for key in ("seed", "minutes", "machine")}
+        alike = other["training"] == card["training"] | own
+        if not alike or any(other[key] != card[key] for key in ("recipe_sha256", "data")):
+            raise ValueError(f"{folder} was not trained as {card['name']} was: its recipe, data or epochs are others.")
+        if seed in (card["training"]["seed"], *found):
+            raise ValueError(f"{folder} is of the training seed {seed}, as another: `kerasgan train --seed`.")
+        found[seed] = (folder, other)
+    return found
+
+
+def measured(ruler, model, seeds):
+    """{metric: [its value for each sampling seed]}."""
+    each = [ruler.measure(samples(model, ruler.samples, seed)) for seed in seeds]
+    return {metric: [values[metric] for values in each] for metric in each[0]}
 
 
 def samples(model, n, seed):

@@ -14,7 +14,7 @@ import time
 import keras
 import numpy as np
 
-from kerasgan import data, entries, extractors, names, recipes, zoo
+from kerasgan import data, entries, extractors, names, random, recipes, zoo
 from kerasgan.callbacks import BestAverage, SampleGrid
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
 from kerasgan.files import write_json
@@ -40,7 +40,7 @@ def find_recipe(name):
     return known[name]
 
 
-def train(name, output=None, *, resume=False, source=None, epochs=None, callbacks=(), verbose="auto"):
+def train(name, output=None, *, resume=False, source=None, epochs=None, seed=None, callbacks=(), verbose="auto"):
     """Train by a recipe; returns the folder of the finished entry, which `kerasgan.load` takes.
 
     Args:
@@ -48,9 +48,9 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
         output: the folder of the run, `runs/<name>` by default: checkpoints, a sample grid per epoch, history, `entry`.
             Where the recipe has a validation split and an extractor, and does not choose the "last", `entry` has the
             average of the epoch whose Frechet distance to that split was the least; and the last discriminator.
-        resume: go on from the newest checkpoint of that folder, with the same recipe, source and epochs.
+        resume: go on from the newest checkpoint of that folder, with the same recipe, source, epochs and seed.
         source: other training data than the recipe's, as `kerasgan.data.read` takes them.
-        epochs: instead of the recipe's.
+        epochs, seed: instead of the recipe's; trainings that differ in the seed alone show what is chance.
         callbacks: Keras callbacks to add.
 
     Raises:
@@ -64,6 +64,8 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, callback
     recipe = of_source(recipes.read(path), source)
     if epochs is not None:
         recipe["training"] = recipe["training"] | {"epochs": epochs}
+    if seed is not None:
+        recipe["training"] = recipe["training"] | {"seed": random.seed_of(seed)}
     run = run_folder(path, output)
     extractor = recipe["card"].get("kind") == "extractor"
     if extractor and resume:

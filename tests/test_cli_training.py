@@ -39,11 +39,14 @@ def test_train(tiny_recipe, tmp_path, monkeypatch):
 
 def test_train_on_other_data(tiny_recipe, tmp_path):
     np.savez(tmp_path / "mine.npz", images=np.zeros((16, 28, 28, 1), "uint8"))
-    out, _ = run("train", tiny_recipe, "-o", tmp_path / "run", "--data", tmp_path / "mine.npz", "--epochs", 1)
+    out, _ = run(
+        "train", tiny_recipe, "-o", tmp_path / "run", "--data", tmp_path / "mine.npz", "--epochs", 1, "--seed", 3
+    )
     entry = tmp_path / "run" / "entry"
     assert out == f"Trained. Use it: kerasgan.load({str(entry)!r}), or kerasgan generate {entry}\n"
     card = kerasgan.info(entry)
     assert card["data"]["train"] == str(tmp_path / "mine.npz") and card["training"]["steps"] == 1
+    assert card["training"]["seed"] == 3
 
 
 def test_ctrl_c_saves_and_resume_goes_on(tiny_recipe, tmp_path):
@@ -190,6 +193,8 @@ def test_evaluate(tiny_zoo, tiny_recipe, tmp_path):
     change_card(tiny_zoo / "tiny", paper_table="parzen", data=kerasgan.info("tiny")["data"] | {"validation": many})
     (row,) = parsed("evaluate", "tiny", "-n", 100, "--protocol", "paper")
     assert row["metric"] == "parzen_likelihood" and row["verdict"].startswith("worse than the paper's 225 ± 2")
+    same = ("evaluate", "tiny", "-n", 100, "--protocol", "paper", "--beside", "tiny")
+    assert "is of the training seed 0, as another: `kerasgan train --seed`" in mistake(*same)
 
 
 # --- export, demo -----------------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 """A model with classes is measured by class too, and by the tables of its papers."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
-from kerasgan import data, entries, evaluation, protocols, recipes, zoo
+from kerasgan import cards, data, entries, evaluation, protocols, recipes, zoo
 
 RECIPE = """
 [model]
@@ -64,6 +67,32 @@ def test_by_the_tables_of_the_papers(told):
     assert records[1]["anchor"].startswith("first 150 of")
     with pytest.raises(ValueError, match="has 160 images, fewer than n=700, which this protocol takes"):
         evaluation.evaluate(folder, n=140, protocol="paper")
+
+
+def test_trainings_that_differ_in_their_seed(told, tmp_path):
+    """Each record says what every training came to; the card shows it in a column of its own."""
+    place, folder = told
+    others = [tmp_path / name for name in ("one", "same", "longer", "elsewhere")]
+    changes = ({"training": {"seed": 1}}, {}, {"training": {"seed": 1, "steps": 7}}, {"recipe_sha256": "another"})
+    for other, change in zip(others, changes, strict=True):
+        shutil.copytree(folder, other)
+        card = json.loads((other / "card.json").read_text())
+        training = card["training"] | change.get("training", {})
+        (other / "card.json").write_text(json.dumps(card | change | {"training": training}))
+    alone = evaluation.evaluate(folder, n=30, seeds=(4, 5), protocol="paper")
+    records = evaluation.evaluate(folder, n=30, seeds=(4, 5), protocol="paper", beside=[others[0]])
+    for record, without in zip(records, alone, strict=True):
+        assert record == without | {"trainings": {"0": record["value"], "1": pytest.approx(record["value"])}}
+        cards.check_comparable(record, without)
+    head, _, first, _ = cards.measured(records)[2:6]
+    assert head.endswith("| by training seed |") and f"0: {records[0]['value']:.4g}, 1: " in first
+    assert "by training seed" not in "".join(cards.measured(alone)) and cards.trainings(alone[0]) == ""
+    assert "trainings" not in cards.protocol(records[0])
+    for other, sentence in zip(
+        others[1:], ("is of the training seed 0, as another", *["was not trained as told"] * 2), strict=True
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            evaluation.trained_alike(zoo.info(folder), [other])
 
 
 def test_samples_of_all_classes_equally(told):

@@ -82,13 +82,15 @@ def test_train_makes_an_entry(tiny_entry):
     assert card["name"] == "tiny" and card["history"] == history and card["training"]["steps"] == 24
 
 
-def test_epochs_and_source_instead_of_the_recipes(recipe, tmp_path, monkeypatch):
+def test_epochs_seed_and_source_instead_of_the_recipes(recipe, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.savez("mine.npz", images=np.random.default_rng(1).integers(0, 256, (9, 16, 16, 1)).astype("uint8"))
-    entry = training.train(recipe, epochs=1, source="mine.npz", verbose=0)
+    entry = training.train(recipe, epochs=1, source="mine.npz", seed=5, verbose=0)
     assert entry == training.run_folder(recipe) / "entry" and entry.is_dir()
     card = zoo.info(entry)
-    assert card["training"]["epochs"] == 1 and card["training"]["steps"] == 2
+    assert card["training"]["epochs"] == 1 and card["training"]["steps"] == 2 and card["training"]["seed"] == 5
+    with pytest.raises(ValueError, match="A seed is an integer in"):
+        training.train(recipe, "elsewhere", epochs=1, seed=-1)
     assert card["data"]["train"] == "mine.npz" and card["data"]["training_images"] == 9
     assert card["licences"] == {"code": "Apache-2.0", "weights": "not stated", "data": "not stated"}
     assert card["commercial"] is None and card["title"] == "Noise"
