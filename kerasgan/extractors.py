@@ -84,13 +84,15 @@ def check_labels(split, dataset, classes):
 def augmented(classifier, options, seed):
     """The classifier of uint8 images, behind small rotations and shifts; black (-1) comes in from the sides.
 
+    Without rotations shifts are of whole pixels: those between would blur nearly every training image and no other.
+
     Args:
         options: rotation, the most degrees; shift, the most pixels; flip, whether half of the images are mirrored, left
             for right: of colour pictures, not of digits.
     """
     height, width, _ = classifier.input_shape[1:]
-    fill = {"fill_mode": "constant", "fill_value": -1.0}
     degrees, pixels = options.get("rotation", 0), options.get("shift", 0)
+    fill = {"fill_mode": "constant", "fill_value": -1.0, "interpolation": "bilinear" if degrees else "nearest"}
     parts = [
         keras.Input(classifier.input_shape[1:], dtype="uint8"),
         keras.layers.Rescaling(1 / 127.5, offset=-1),

@@ -218,18 +218,22 @@ def scheduled(value, steps=None, rest=True):
     """A number as it is, or the schedule that `{schedule = "cosine", first = a, last = b}` describes.
 
     "cosine" and "linear" run over `over` x steps (the whole training by default), or over the schedule's own `steps`,
-    then stay at `last`. With neither, for whoever trains on from the end, it is the constant `last`: a penalty or noise
-    that has faded stays away. Not so a learning rate (`rest=False`), with which nothing would ever be learnt: where it
-    ends at 0 it is `first`.
+    then stay at `last`; the first `warmup` of that, a share in [0, 1) of a "cosine", rises to `first` from 0. With
+    neither, for whoever trains on from the end, it is the constant `last`: a penalty or noise that has faded stays
+    away. Not so a learning rate (`rest=False`), with which nothing would ever be learnt: where it ends at 0 it is
+    `first`.
     """
     if not isinstance(value, dict):
         return value
-    check_table("schedule", value, {"schedule", "first", "last"}, {"over", "steps"})
+    check_table("schedule", value, {"schedule", "first", "last"}, {"over", "steps", "warmup"})
     names.check_choice("schedule", value["schedule"], ("cosine", "linear"))
     first, last, share, kind = value["first"], value["last"], value.get("over", 1.0), value["schedule"]
     if {"over", "steps"} <= value.keys():
         raise ValueError(f"A schedule runs `over` a share of the training or for its own `steps`, not both: {value}.")
     steps = value.get("steps", steps)
+    if (warmup := value.get("warmup", 0.0)) and kind != "cosine":
+        raise ValueError("Only a cosine schedule has a warmup.")
+    rules.check_share("warmup of a schedule", warmup)
     for key, number in {"first": first, "last": last, "over": share, "steps": steps or 0}.items():
         if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < float("inf"):
             raise ValueError(f"The {key!r} of a schedule is a number of at least 0; saw {number!r}.")
@@ -240,7 +244,9 @@ def scheduled(value, steps=None, rest=True):
         return last if last > 0 or rest else first
     over = max(1, round(steps * share))
     if kind == "cosine":
-        return keras.optimizers.schedules.CosineDecay(first, over, alpha=last / first)
+        rise = round(over * warmup)
+        rising = dict(warmup_target=first, warmup_steps=rise) if rise else {}
+        return keras.optimizers.schedules.CosineDecay(0.0 if rise else first, over - rise, last / first, **rising)
     return keras.optimizers.schedules.PolynomialDecay(first, over, end_learning_rate=last)
 
 

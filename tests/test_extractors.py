@@ -162,6 +162,18 @@ def test_augmented_shifts_by_at_most_the_pixels_that_it_is_told(eye):
     assert rows.max() == columns.max() == 2 and len(set(rows)) > 1 and len(set(columns)) > 1
 
 
+def test_augmented_shifts_by_whole_pixels_where_it_does_not_turn(eye):
+    """Every level that comes out went in: nothing is interpolated. With rotations it is."""
+    images = np.random.default_rng(0).choice([0, 85, 255], (64, 6, 8, 1)).astype("uint8")
+    moved, turned = (
+        keras.ops.convert_to_numpy(extractors.augmented(eye, options, seed=0)(images, training=True))
+        for options in ({"shift": 2}, {"shift": 2, "rotation": 10})
+    )
+    known = np.abs(moved[..., None] - np.array([0, 85, 255]) / 127.5 + 1).min(-1)
+    assert known.max() < 1e-5 and not np.allclose(moved, images[..., 0] / 127.5 - 1)
+    assert np.abs(turned[..., None] - np.array([0, 85, 255]) / 127.5 + 1).min(-1).max() > 0.1
+
+
 def test_augmented_mirrors_half_of_the_images_if_it_is_told_to(eye):
     """Left for right, whole, and never upside down."""
     images = np.random.default_rng(0).integers(0, 256, (64, 6, 8, 1)).astype("uint8")

@@ -160,6 +160,7 @@ def test_what_build_refuses(changes, error, sentence):
         ({"schedule": "linear", "first": 0, "last": 2, "over": 0.5}, {0: 0, 25: 1, 50: 2, 100: 2}),
         ({"schedule": "cosine", "first": 1.0, "last": 0.1}, {0: 1, 50: 0.55, 100: 0.1, 1000: 0.1}),
         ({"schedule": "cosine", "first": 2, "last": 0, "over": 0.5}, {25: 1, 10: 1 + math.cos(math.pi / 5), 50: 0}),
+        ({"schedule": "cosine", "first": 2, "last": 0.2, "warmup": 0.2}, {0: 0, 10: 1, 20: 2, 60: 1.1, 100: 0.2}),
         ({"schedule": "linear", "first": 3, "last": 1, "over": 0}, {1: 1}),
         ({"schedule": "linear", "first": 4, "last": 2, "steps": 10}, {0: 4, 5: 3, 10: 2, 100: 2}),
     ],
@@ -205,6 +206,8 @@ def test_without_steps_a_schedule_is_at_its_end():
         ({"schedule": "linear", "first": 1, "last": 0, "steps": "9"}, "The 'steps' of .* saw '9'"),
         ({"schedule": "linear", "first": 1, "last": 0, "steps": 9, "over": 1}, "for its own `steps`, not both"),
         ({"schedule": "cosine", "first": 0, "last": 1}, "A cosine schedule starts above 0"),
+        ({"schedule": "linear", "first": 1, "last": 0, "warmup": 0.1}, "Only a cosine schedule has a warmup"),
+        ({"schedule": "cosine", "first": 1, "last": 0, "warmup": 1.0}, "warmup of a schedule lies in .0, 1.; saw 1.0"),
     ],
 )  # fmt: skip
 def test_what_is_refused_of_a_schedule(section, sentence):
