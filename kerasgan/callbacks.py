@@ -1,7 +1,9 @@
-"""What watches a training: it stops on NaN, draws samples, keeps the best average, and tells how far it is."""
+"""What watches a training: it stops on NaN, says what goes wrong, draws samples, and keeps the best average."""
 
 import json
 import pathlib
+import sys
+import time
 
 import keras
 import numpy as np
@@ -64,8 +66,99 @@ class StopOnNaN(keras.callbacks.Callback):
         return f"{message}; the weights are those of step {step}, the last good ones. Try a lower learning rate."
 
 
+class CollapseWatch(keras.callbacks.Callback):
+    """Say in words, after an epoch, what goes wrong with the game: on stderr, each thing when it begins.
+
+    The discriminator wins; it is at chance; a loss runs away; samples are all alike; a class is missing. None of them
+    stops the training: most games have bad epochs.
+
+        >>> model.fit(images, epochs=20, callbacks=[CollapseWatch(images, kerasgan.load("lenet_mnist"))])
+        epoch 7: samples are alike: two of them differ by 0.31 of what two real images do. ...
+
+    Samples are drawn where that takes less than 2% of the training's time so far.
+
+    Args:
+        real: images of the training data, or a Dataset, whose variety is the measure; None: samples are not compared.
+        classifier: a model from images in [-1, 1] to logits of classes; None: classes are not counted.
+        n: samples to draw; of ten even classes 256 miss one by chance once in 10^10 times. seed: of their latents.
+        say: what takes the sentences.
+    """
+
+    def __init__(self, real=None, classifier=None, n=256, seed=0, say=None):
+        super().__init__()
+        real = getattr(real, "images", real)  # of a Dataset
+        self.variety = None if real is None else variety(images.to_float(real[:n]))
+        self.classifier, self.n, self.seed = classifier, n, seed
+        self.say = say or (lambda sentence: print(sentence, file=sys.stderr, flush=True))
+
+    def on_train_begin(self, logs=None):
+        """Start the clock; nothing was seen yet."""
+        self.started, self.spent, self.longest = time.monotonic(), 0.0, 0.0
+        self.losses, self.ill, self.found = [], set(), []
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Look at the logs, and where there is time at samples."""
+        logs = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
+        seen = self.of_logs(logs)
+        if (self.variety or self.classifier) and self.spent + self.longest <= 0.02 * (time.monotonic() - self.started):
+            begun = time.monotonic()
+            seen |= self.of_samples(self.model.generate(self.n, seed=self.seed))
+            taken = time.monotonic() - begun
+            self.spent, self.longest = self.spent + taken, max(self.longest, taken)
+        for what in [what for what in seen if what not in self.ill]:
+            self.found.append((epoch + 1, what))
+            self.say(f"epoch {epoch + 1}: {seen[what]}")
+        self.ill = set(seen)
+
+    def of_logs(self, logs):
+        """{what: sentence} of accuracies and losses."""
+        seen, shares = {}, [logs[name] for name in ("real_accuracy", "fake_accuracy", "pair_accuracy") if name in logs]
+        right = np.mean(shares) if shares else 0.75
+        if right > 0.95:
+            seen["wins"] = (
+                f"the discriminator wins: it is right {right:.0%} of the time, and the generator learns little from it."
+                " Try a gradient penalty or a larger weight of it, or a slower discriminator."
+            )
+        elif shares and abs(right - 0.5) < 0.02 and min(shares) > 0.3:
+            seen["chance"] = (
+                f"the discriminator is at chance ({right:.0%}): samples are as good as it can tell, or it learns"
+                " nothing. Look at them; if they are poor, try a stronger or faster one, or a smaller penalty."
+            )
+        now = {name: abs(value) for name, value in logs.items() if name in ("generator_loss", "discriminator_loss")}
+        for name, value in now.items():
+            before = [epoch[name] for epoch in self.losses if name in epoch]
+            if before and value > 5 * (before := np.median(before)) + 1:
+                seen[name] = (
+                    f"{name} runs away: {value:.3g}, where it used to be {before:.3g}. Try a lower learning rate."
+                )
+        self.losses.append(now)
+        return seen
+
+    def of_samples(self, samples):
+        """{what: sentence} of images."""
+        seen, samples = {}, images.to_float(samples)
+        if self.variety:
+            share = variety(samples) / self.variety
+            if share < 0.5:
+                seen["alike"] = (
+                    f"samples are alike: two of them differ by {share:.2f} of what two real images do. Try pack=2,"
+                    " kerasgan.layers.MinibatchStddev in the discriminator, or a gradient penalty."
+                )
+        if self.classifier:
+            logits = keras.ops.convert_to_numpy(self.classifier(samples, training=False))
+            missing = sorted(set(range(logits.shape[1])) - set(logits.argmax(axis=1).tolist()))
+            if missing:
+                seen["missing"] = f"no sample of {len(samples)} is of class {', '.join(map(str, missing))}."
+        return seen
+
+
+def variety(pictures):
+    """How far two images lie apart, in the root mean square: twice the variance over them, summed over pixels."""
+    return float(np.sqrt(2 * np.var(np.asarray(pictures, "float64"), axis=0).sum()))
+
+
 class SampleGrid(keras.callbacks.Callback):
-    """Draw the same latents after every epoch: `epoch-0001.png`, `epoch-0002.png`, ...
+    """Draw the same latents after every epoch: `epoch-0001.png`, `epoch-0002.png`, ...; and all in `animation.gif`.
 
     Args:
         folder: where the pictures go; made if it does not exist. n: images in the grid. seed: of their latents.
@@ -80,6 +173,11 @@ class SampleGrid(keras.callbacks.Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         grid = plotting.grid(self.model.generate(self.n, seed=self.seed))
         images.write(self.folder / f"epoch-{epoch + 1:04d}.png", grid)
+
+    def on_train_end(self, logs=None):
+        """Write the animation, of all pictures in the folder: those of a training that is resumed too."""
+        if paths := sorted(self.folder.glob("epoch-*.png")):
+            images.write_animation(self.folder / "animation.gif", [images.read(path) for path in paths])
 
 
 class BestAverage(keras.callbacks.Callback):
@@ -152,54 +250,3 @@ class BestAverage(keras.callbacks.Callback):
         if self.best is not None:
             model.average.load_weights(self.path)
         return self.best
-
-
-class Progress(keras.callbacks.Callback):
-    """A progress bar on stderr with the losses and the time left; a line per epoch where stderr is no terminal.
-
-    Args:
-        epochs: of the whole training, where `fit` is called for a part of it; None is `fit`'s own.
-    """
-
-    def __init__(self, epochs=None):
-        super().__init__()
-        self.epochs = epochs
-
-    def on_train_begin(self, logs=None):
-        """Open the bar."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self.console = Console(stderr=True)
-        columns = [TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"), BarColumn(), MofNCompleteColumn()]
-        columns += [TimeRemainingColumn(), TextColumn("{task.fields[losses]}")]
-        self.bar = Progress(*columns, console=self.console, disable=not self.console.is_terminal)
-        self.task = self.bar.add_task("", total=self.params["steps"], **self.fields(0))
-        self.bar.start()
-
-    def fields(self, epoch):
-        """What the columns show of an epoch."""
-        return {"epoch": epoch, "epochs": self.epochs or self.params["epochs"], "losses": ""}
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Start the bar anew."""
-        self.bar.reset(self.task, total=self.params["steps"], **self.fields(epoch + 1))  # it forgets the others
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Move the bar."""
-        self.bar.update(self.task, completed=batch + 1, losses=self.words(logs) if self.console.is_terminal else "")
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Leave a line."""
-        line = f"epoch {epoch + 1}/{self.epochs or self.params['epochs']}: {self.words(logs)}"
-        self.console.print(line, highlight=False, soft_wrap=True)  # or it would break at 80 characters in a log
-
-    def on_train_end(self, logs=None):
-        """Close the bar."""
-        self.bar.stop()
-
-    @staticmethod
-    def words(logs):
-        """The logs in a line."""
-        values = {name: float(np.mean(keras.ops.convert_to_numpy(value))) for name, value in (logs or {}).items()}
-        return ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in values.items())

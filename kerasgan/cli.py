@@ -156,7 +156,7 @@ def train(name, output, resume, source, epochs, seed, tensorboard, as_json):
     stopped, on the CPU. An extractor trains in minutes: Ctrl-C ends it, and it does not resume.
     """
     from kerasgan import recipes, training
-    from kerasgan.callbacks import Progress
+    from kerasgan.progress import Progress
 
     recipe = training.find_recipe(name)
     run = training.run_folder(recipe, output)

@@ -134,6 +134,28 @@ def read(path, channels=None):
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
+def write_animation(path, frames, seconds=0.25):
+    """Write pictures one after the other to a .gif that starts over, whole or not at all; the last stays longest.
+
+    Args:
+        path: ends in .gif. frames: uint8 (height, width, 1, 3 or 4), all of one shape. seconds: of each.
+
+    Raises:
+        ValueError: another suffix, no frames, or frames that differ in shape. OSError: the folder cannot be written.
+    """
+    from PIL import Image
+
+    frames = [np.asarray(frame) for frame in frames]
+    if not str(path).endswith(".gif") or len({frame.shape for frame in frames}) != 1:
+        shapes = sorted({frame.shape for frame in frames})
+        raise ValueError(f"An animation is a .gif of pictures of one shape; saw {path} and shapes {shapes}.")
+    check_writable(path)
+    first, *rest = (Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame) for frame in frames)
+    durations = [round(1000 * seconds)] * len(rest) + [round(5000 * seconds)]
+    options = dict(format="GIF", save_all=True, append_images=rest, duration=durations, loop=0)
+    write_atomically(path, lambda temporary: first.save(temporary, **options))
+
+
 def eight_bits(picture):
     """A Pillow picture with 8 bits per channel: 16-bit and float modes, which Pillow would clip, are scaled."""
     from PIL import Image

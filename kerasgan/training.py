@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from kerasgan import data, entries, extractors, names, random, recipes, zoo
-from kerasgan.callbacks import BestAverage, SampleGrid
+from kerasgan.callbacks import BestAverage, CollapseWatch, SampleGrid
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
 from kerasgan.files import write_json
 from kerasgan.metrics.features import check_shape, fingerprint
@@ -112,7 +112,9 @@ def trained(path, recipe, run, model, dataset, validation, resume, callbacks, ve
         raise FileNotFoundError(f"{run} lacks its history.json, of which the card tells: put it back, or start anew.")
     saver = SaveCheckpoints(checkpoints, recipe["training"].get("checkpoint_steps", 200))
     history = History(run / "history.json", since=start)
-    own = [history, saver, SampleGrid(run / "samples")]  # history first: no checkpoint may be ahead of it
+    judge = recipe["card"].get("extractor")
+    watch = CollapseWatch(dataset, judge and zoo.load(judge))
+    own = [history, saver, SampleGrid(run / "samples"), watch]  # history first: no checkpoint may be ahead of it
     best = BestAverage(run / "best.weights.h5")
     own = [best, *own] if validation else own
     try:

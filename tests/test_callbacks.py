@@ -1,8 +1,9 @@
-"""What watches a training: NaN stops it and is undone, samples are drawn, progress is told on stderr."""
+"""What watches a training: NaN stops it and is undone, samples are drawn, the best average is kept."""
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from kerasgan import DCGAN, callbacks, images
 
@@ -98,12 +99,18 @@ def test_sample_grid_draws_the_same_latents_after_every_epoch(tmp_path):
     model = tiny()
     folder = tmp_path / "new" / "samples"
     model.fit(pictures(8), batch_size=4, epochs=2, verbose=0, callbacks=[callbacks.SampleGrid(folder, n=6, seed=3)])
-    assert sorted(path.name for path in folder.iterdir()) == ["epoch-0001.png", "epoch-0002.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["animation.gif", "epoch-0001.png", "epoch-0002.png"]
     last = images.read(folder / "epoch-0002.png")
     assert last.shape == (2 * 18 + 2, 3 * 18 + 2, 1)
     for i, image in enumerate(model.generate(6, seed=3)):
         y, x = 2 + i // 3 * 18, 2 + i % 3 * 18
         np.testing.assert_array_equal(last[y : y + 16, x : x + 16], image)
+    model.fit(pictures(8), batch_size=4, epochs=4, initial_epoch=2, verbose=0,
+              callbacks=[callbacks.SampleGrid(folder, n=6, seed=3)])  # fmt: skip
+    with Image.open(folder / "animation.gif") as animation:  # of the training that went on: all four
+        assert animation.n_frames == 4
+        animation.seek(1)
+        np.testing.assert_array_equal(np.asarray(animation.convert("L")), last[..., 0])
 
 
 # --- the best average -------------------------------------------------------------------------------------------------
@@ -191,30 +198,3 @@ def test_best_average_refuses(tmp_path):
     with pytest.raises(ValueError, match="The logs have no 'val_frechet_distance', only .*: pass validation_data"):
         tiny().fit(pictures(), verbose=0, callbacks=[callbacks.BestAverage(tmp_path / "best.weights.h5")])
     assert list(tmp_path.iterdir()) == []
-
-
-# --- progress ---------------------------------------------------------------------------------------------------------
-
-
-def test_progress_is_a_line_per_epoch_on_stderr_when_it_is_no_terminal(capsys):
-    tiny().fit(pictures(8), batch_size=4, epochs=3, verbose=0, callbacks=[callbacks.Progress()])
-    told = capsys.readouterr()
-    assert told.out == ""
-    lines = told.err.split("epoch ")[1:]
-    assert [line.split(":")[0] for line in lines] == ["1/3", "2/3", "3/3"]
-    assert all("discriminator loss " in line and "generator loss " in line for line in lines)
-
-
-def test_progress_is_a_bar_on_a_terminal(capsys, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")  # what makes rich take any stream for a terminal
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "200")
-    tiny().fit(pictures(8), batch_size=4, epochs=2, verbose=0, callbacks=[callbacks.Progress()])
-    told = capsys.readouterr()
-    assert told.out == "" and "2/2" in told.err and "epoch 2/2" in told.err and "\x1b[" in told.err
-
-
-def test_the_words_of_the_logs():
-    logs = {"generator_loss": np.array([1.0, 2.0]), "pair_accuracy": 0.25}
-    assert callbacks.Progress.words(logs) == "generator loss 1.500, pair accuracy 0.250"
-    assert callbacks.Progress.words(None) == ""

@@ -12,7 +12,7 @@ import pytest
 from command import mistake, parsed, run
 
 import kerasgan
-from kerasgan import callbacks, cards, cli, zoo
+from kerasgan import cards, cli, progress, zoo
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -133,12 +133,12 @@ def test_the_cursor_comes_back_after_an_error(tiny_recipe, tmp_path, monkeypatch
     """Keras tells no callback that the training failed."""
     bars = []
 
-    class Watched(callbacks.Progress):
+    class Watched(progress.Progress):
         def on_train_begin(self, logs=None):
             super().on_train_begin(logs)
             bars.append(self.bar)
 
-    monkeypatch.setattr(callbacks, "Progress", Watched)
+    monkeypatch.setattr(progress, "Progress", Watched)
     text = tiny_recipe.read_text().replace("learning_rate = 0.02", "learning_rate = 1e30")
     (tmp_path / "nan.toml").write_text(text)
     assert "Try a lower learning rate" in mistake("train", tmp_path / "nan.toml", "-o", tmp_path / "run")

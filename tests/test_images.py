@@ -256,6 +256,23 @@ def test_write_is_whole_or_not_at_all(tmp_path, name, image, error, sentence):
     assert [path.name for path in tmp_path.iterdir()] == ["x.jpg"] and (tmp_path / "x.jpg").read_text() == "old"
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_write_animation(tmp_path, channels):
+    """As many frames as pictures, the last shown longest, over and over; of few colours nothing is lost."""
+    frames = [np.full((6, 5, channels), 60 * i, "uint8") for i in range(3)]
+    images.write_animation(tmp_path / "x.gif", frames, seconds=0.1)
+    with Image.open(tmp_path / "x.gif") as animation:
+        shown = []
+        for i in range(animation.n_frames):
+            animation.seek(i)
+            shown.append((int(np.asarray(animation.convert("L")).mean()), animation.info["duration"]))
+        assert shown == [(0, 100), (60, 100), (120, 500)] and animation.info["loop"] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["x.gif"]
+    for path, wrong in (("x.png", frames), ("y.gif", []), ("y.gif", [frames[0], frames[0][:3]])):
+        with pytest.raises(ValueError, match="An animation is a .gif of pictures of one shape; saw"):
+            images.write_animation(tmp_path / path, wrong)
+
+
 def test_check_format():
     for name in ("x.png", "x.JPG", "x.webp", "x.tif"):
         images.check_format(name)
