@@ -23,6 +23,7 @@ MODULES = {
     "augmentations": "augmentations",
     "callbacks": "callbacks",
     "data": "data",
+    "enlarge": "enlarging",
     "export": "export",
     "images": "images",
     "layers": "layers",

@@ -62,11 +62,18 @@ def color(images, seed):
     return middle + (images - middle) * drawn(images, 0.5, 1.5, seed)
 
 
-def translation(images, seed, ratio=0.125):
-    """Shifted by whole pixels; as a product with a shift matrix, which has derivatives of every order."""
-    for axis, subscripts in ((1, "nij,njwc->niwc"), (2, "nij,nhjc->nhic")):
+def translation(images, seed):
+    """Shifted by up to an eighth of each side."""
+    return shifted(images, seed, *(int(side / 8 + 0.5) for side in images.shape[1:3]))
+
+
+def shifted(images, seed, rows, columns):
+    """Shifted by whole pixels, up to so many rows and columns, zeros coming in.
+
+    A product with a shift matrix: it has derivatives of every order, and XLA compiles it.
+    """
+    for axis, most, subscripts in ((1, rows, "nij,njwc->niwc"), (2, columns, "nij,nhjc->nhic")):
         side = images.shape[axis]
-        most = int(side * ratio + 0.5)
         shift = ops.floor(drawn(images, -most, most + 1, seed)[:, :, :, 0])
         places = ops.arange(side, dtype="float32")
         from_where = ops.reshape(places, (1, side, 1)) + shift
