@@ -112,7 +112,7 @@ def augmented(classifier, options, seed):
 class RandomShift(keras.layers.Layer):
     """In training every image is shifted by up to `pixels` whole ones, each way, black (-1) coming in.
 
-    With Keras' own layers for this, and for mirroring, XLA compiles no training step, which then takes 1.5 times as long.
+    With Keras' own layers for this and for mirroring XLA compiles no training step, which then takes 1.5 times as long.
     """
 
     def __init__(self, pixels, seed, **kwargs):

@@ -154,7 +154,7 @@ def load_keras(path):
     """The model in a `.keras` file."""
     import keras
 
-    import kerasgan.models  # noqa: F401  registers the classes that the file names
+    from kerasgan import models  # noqa: F401  registers the classes that the file names
 
     if not os.path.isfile(path):
         raise FileNotFoundError(f"There is no file {path}.")

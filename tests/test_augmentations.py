@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from kerasgan import gradients, recipes
-from kerasgan.augmentations import POLICIES, DiffAugment, color, cutout, drawn, translation
+from kerasgan.augmentations import POLICIES, DiffAugment, color, cutout, drawn, shifted, translation
 
 
 def numbers(images):
@@ -41,6 +41,16 @@ def test_translation_moves_whole_pixels_and_zeros_come_in(seed):
     assert counts.min() > 140 and counts.max() < 260
     corner = numbers(translation(np.ones((400, 16, 8, 1), "float32"), seed))
     assert {int(image.sum()) for image in corner} == {(16 - r) * (8 - c) for r in range(3) for c in range(2)}
+
+
+def test_shifted_by_hand(seed):
+    """By at most one row and no column: each image is itself, or a row further up or down with a dark row behind."""
+    images = np.arange(1, 7, dtype="float32").reshape(1, 3, 2, 1).repeat(60, axis=0)
+    rows = images[0, :, :, 0]
+    ways = [rows, np.pad(rows[1:], ((0, 1), (0, 0))), np.pad(rows[:-1], ((1, 0), (0, 0)))]
+    out = numbers(shifted(images, seed, 1, 0))[..., 0]
+    found = [[np.array_equal(image, way) for way in ways] for image in out]
+    assert np.sum(found) == 60 and np.sum(found, axis=0).min() > 5
 
 
 def test_cutout_removes_half_of_the_sides_at_most(images, seed):
