@@ -37,8 +37,8 @@ def test_convnet_is_as_large_as_it_says():
         for layer in classifier.layers
         if isinstance(layer, keras.layers.Conv2D)
     )
-    assert round(multiplications / 1e6) == 42
-    assert classifier.count_params() == 417_778
+    assert round(multiplications / 1e6) == 55
+    assert classifier.count_params() == 670_002
 
 
 def test_extractor_shares_the_weights():
