@@ -5,12 +5,13 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from goldens import dcgan
+from goldens import GOLDENS, dcgan
 from keras import layers
 
 from kerasgan import losses, penalties
 from kerasgan.augmentations import DiffAugment
 from kerasgan.layers import MinibatchDiscrimination, MinibatchStddev, SpectralNormalization
+from kerasgan.models import networks
 
 
 def judge(kind, pack):
@@ -124,6 +125,34 @@ def test_spectral_normalisation_follows_the_steps():
     matrix = keras.ops.convert_to_numpy(layer.matrix())
     sigma = np.linalg.svd(matrix, compute_uv=False)[0]
     assert float(layer.singular(matrix)[0]) == pytest.approx(sigma, rel=0.01)
+
+
+@pytest.mark.parametrize("golden", GOLDENS, ids=lambda golden: golden.name)
+def test_frozen_layers_rest_and_the_others_step_as_ever(golden):
+    keras.utils.set_random_seed(1)
+    start, after = golden.build().get_weights(), {}
+    for frozen in (0, 1):
+        model = golden.build()
+        model.set_weights(start)
+        model.compile(*(keras.optimizers.SGD(0.1) for _ in range(2)), freeze_discriminator=frozen, run_eagerly=True)
+        model.fit(*golden.data(8), batch_size=8, verbose=0)
+        after[frozen] = [keras.ops.convert_to_numpy(v).copy() for v in model.trainable_variables]
+    first = next(layer for layer in model.discriminator.layers if layer.trainable_variables)
+    resting = {id(variable) for variable in first.trainable_variables}
+    model.set_weights(start)
+    for variable, free, held in zip(model.trainable_variables, after[0], after[1], strict=True):
+        np.testing.assert_array_equal(held, variable if id(variable) in resting else free)
+    assert len(networks.thawed(model.discriminator, 1)) == len(model.discriminator.trainable_variables) - len(resting)
+
+
+def test_a_discriminator_frozen_whole_is_refused():
+    model = dcgan()
+    for frozen in (-1, 1.5, True):
+        with pytest.raises(ValueError, match=f"freeze_discriminator is a number of layers, 0 or more; saw {frozen}"):
+            model.compile(freeze_discriminator=frozen)
+    model.compile(freeze_discriminator=2)
+    with pytest.raises(ValueError, match="freeze_discriminator=3 leaves the discriminator nothing to learn with"):
+        model.compile(freeze_discriminator=3)
 
 
 def test_half_life_counts_images():

@@ -109,8 +109,8 @@ class Adversarial(Trainable):
 
     def compile(
         self, generator_optimizer=None, discriminator_optimizer=None, loss="nonsaturating", *, penalty=None,
-        alternate=False, discriminator_steps=1, label_smoothing=0.0, augment=None, instance_noise=None, metrics=(),
-        jit_compile=False, steps_per_execution=1, run_eagerly=False, **unknown,
+        alternate=False, discriminator_steps=1, freeze_discriminator=0, label_smoothing=0.0, augment=None,
+        instance_noise=None, metrics=(), jit_compile=False, steps_per_execution=1, run_eagerly=False, **unknown,
     ):  # fmt: skip
         """Set the rules of the game.
 
@@ -121,6 +121,8 @@ class Adversarial(Trainable):
             alternate: D moves first and G answers the new D with fresh noise (Goodfellow et al. 2014, Algorithm 1);
                 otherwise both move at once, from one forward pass of G.
             discriminator_steps: k, steps of D for each step of G, each on its own k-th part of the batch.
+            freeze_discriminator: how many layers of D with weights, from the image on, do not move: for fine-tuning on
+                few images (Mo et al. 2020, FreezeD). BatchNorm's statistics go on.
             label_smoothing: s; real images are called real with target 1 - s, in [0, 0.5).
             augment: None, or a differentiable function (images, seed) -> images before D sees them, real and fake.
             instance_noise: None, a standard deviation of noise on D's images, or a schedule over steps.
@@ -134,7 +136,8 @@ class Adversarial(Trainable):
         of_keras = dict(jit_compile=jit_compile, steps_per_execution=steps_per_execution, run_eagerly=run_eagerly)
         options = dict(  # plain values alone: Keras walks attributes when it saves and would store optimizers here
             loss=loss, penalty=penalty, alternate=alternate, discriminator_steps=discriminator_steps,
-            label_smoothing=label_smoothing, augment=augment, instance_noise=instance_noise, **of_keras,
+            freeze_discriminator=freeze_discriminator, label_smoothing=label_smoothing, augment=augment,
+            instance_noise=instance_noise, **of_keras,
         )  # fmt: skip
         own = self.default_optimizers()
         players = [generator_optimizer or own[0], discriminator_optimizer or own[1]]
@@ -204,8 +207,12 @@ class Adversarial(Trainable):
 
     def take(self, play, batch, names):
         """One step of each named player down its own loss; returns what `play` returned."""
-        optimizers = {"generator": self.optimizer, "discriminator": self.discriminator_optimizer}
-        players = {name: (getattr(self, name).trainable_variables, optimizers[name]) for name in names}
+        frozen = self.rules["freeze_discriminator"]
+        all_players = {
+            "generator": (self.generator.trainable_variables, self.optimizer),
+            "discriminator": (networks.thawed(self.discriminator, frozen), self.discriminator_optimizer),
+        }
+        players = {name: all_players[name] for name in names}
         values, slopes = gradients.of_players(lambda: play(batch), players)
         for name, slope in slopes.items():
             weights, optimizer = players[name]

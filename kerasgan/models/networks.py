@@ -99,6 +99,15 @@ def iterate(network):
             layer.iterate()
 
 
+def thawed(network, frozen):
+    """Its trainable variables, but for those of its first `frozen` layers that have any."""
+    if not frozen:
+        return network.trainable_variables
+    learning = [layer for layer in network.layers if layer.trainable_variables]
+    kept = {id(variable) for layer in learning[:frozen] for variable in layer.trainable_variables}
+    return [variable for variable in network.trainable_variables if id(variable) not in kept]
+
+
 def is_half(network):
     """Whether the network computes in float16, whose gradients need a loss scale (bfloat16's do not)."""
     return any(layer.compute_dtype == "float16" for layer in layers_of(network))

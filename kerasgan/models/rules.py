@@ -121,6 +121,11 @@ def check(model, optimizers, rules):
             f"The discriminator has BatchNormalization, which mixes the images of a batch, and {what} judges them"
             " one by one: build it without (DCGAN(discriminator_norm=False)), or choose another loss."
         )
+    frozen = rules["freeze_discriminator"]
+    if isinstance(frozen, bool) or not hasattr(frozen, "__index__") or frozen < 0:
+        raise ValueError(f"freeze_discriminator is a number of layers, 0 or more; saw {frozen!r}.")
+    if not networks.thawed(model.discriminator, frozen):
+        raise ValueError(f"freeze_discriminator={frozen} leaves the discriminator nothing to learn with: freeze fewer.")
     smoothing = rules["label_smoothing"]
     check_share("label_smoothing", smoothing, below=0.5)
     if smoothing and not loss.smooths:
