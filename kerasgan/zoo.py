@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import pathlib
+import sys
 import warnings
 import zipfile
 
@@ -98,29 +99,57 @@ def info(name):
     return find(name)[1]
 
 
-def load(name, *, metrics=True):
+def load(name, *, metrics=True, **changes):
     """A trained model, compiled and ready: to sample, fine-tune, measure or export.
 
         >>> load("dcgan_mnist").generate(16, seed=7).shape
         (16, 28, 28, 1)
+        >>> model = load("dcgan_mnist", image_shape=(28, 28, 3))  # tells on stderr what became of each tensor
+        >>> model.fit(colour_images)
 
     Args:
         name: of an entry, or the path of an entry's folder or of a `.keras` file.
         metrics: whether an entry's extractor is loaded too, as a metric; who only draws saves its time.
+        changes: image_shape=, classes= or other arguments of the variant, of a model to fine-tune on other data: it
+            takes over what fits (`kerasgan.models.transfer`), without the metric, which is for the entry's images.
 
     Returns:
         A variant's model, with the Frechet distance in its extractor's features as a metric for `evaluate` and
         `validation_data`; for an extractor its classifier, a `keras.Model` from images in [-1, 1] to logits.
 
     Raises:
-        ValueError: no such entry, or a file that is not what its card says; nothing is loaded then.
+        ValueError: no such entry, or a file that is not what its card says; nothing is loaded then. Or changes that the
+            variant refuses, or of what is no entry of a variant. TypeError: arguments that it does not have.
     """
     name = os.fspath(name)
     if name.endswith(".keras"):
+        check_unchanged(name, changes)
         return load_keras(name)
     folder, card = find(name)
+    if card["kind"] != "generator":
+        check_unchanged(name, changes)
     tell_licence(card["name"], card.get("commercial"), card["licences"].get("weights"), card["licences"].get("data"))
+    if changes:
+        return changed(folder, card, changes)
     return restore(folder, card, handed_down(card) if metrics else ())
+
+
+def check_unchanged(name, changes):
+    """Refuse changes of what no recipe describes as a variant."""
+    if changes:
+        raise ValueError(f"{name} can be loaded as it is alone: {', '.join(changes)} are for generators of the zoo.")
+
+
+def changed(folder, card, changes):
+    """A model like an entry's but for these arguments of its variant, with what it can take over; tells on stderr."""
+    from kerasgan import recipes
+    from kerasgan.models.transfer import told, transfer
+
+    model = recipes.build(card["model"] | changes)
+    rows = transfer(restore(folder, card), model)
+    recipes.compile_model(model, card["compile"])
+    print(f"From {card['name']}:\n{told(rows)}", file=sys.stderr)
+    return model
 
 
 def handed_down(card):

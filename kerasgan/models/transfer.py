@@ -1,0 +1,174 @@
+"""What a model of other images or classes can take over from a trained one: for fine-tuning on data of another kind.
+
+    >>> rows = transfer(kerasgan.load("dcgan_mnist"), DCGAN((32, 32, 3), width=32, ...))
+    >>> print(told(rows))
+    generator: 2 tensors kept, 1 resized, 8 new ...
+
+Layers stand for each other by how far they are from the image: that is where networks of other depths are alike.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from keras import layers, ops
+
+KEPT, RESIZED, NEW = "kept", "resized", "new"
+
+
+class Tensor(NamedTuple):
+    """What became of a weight: `how` is "kept", "resized" or "new"; shapes before (None of a new one) and after."""
+
+    network: str
+    name: str
+    how: str
+    before: tuple | None
+    after: tuple
+
+
+def transfer(old, new):
+    """Give the networks of `new` what those of `old` have learnt, as far as it fits; its average starts from it too.
+
+    Kept: a tensor of the same shape. Resized: over the image's channels (grey to colour: each the same; colour to grey:
+    their mean), over a picture's sides (bilinear), where a dense layer has an input or output for each position, and
+    over classes, if their number differs: each starts as the mean of those that were. All else is new.
+
+    Args:
+        old, new: models of one variant.
+
+    Returns:
+        [Tensor], of both networks.
+
+    Raises:
+        ValueError: two variants.
+    """
+    if type(old) is not type(new):
+        raise ValueError(f"A {type(new).__name__} takes over from another; saw a {type(old).__name__}.")
+    rows = []
+    for part, source in {"generator": old.average, "discriminator": old.discriminator}.items():
+        target = getattr(new, part)
+        before, after = axes_of(source, old, part), axes_of(target, new, part)
+        for layer, other in aligned(target, source, part):
+            rows += taken_over(part, layer, other, before, after)
+    new.average.set_weights(new.generator.get_weights())
+    return rows
+
+
+def told(rows):
+    """The report in words: a line for each network, and below it what is not kept."""
+    lines = []
+    for part in dict.fromkeys(row.network for row in rows):
+        mine = [row for row in rows if row.network == part]
+        counts = [f"{sum(row.how == how for row in mine)} {how}" for how in (KEPT, RESIZED, NEW)]
+        lines.append(f"{part}: {', '.join(counts)}")
+        lines += [f"  {row.how}: {row.name} {row.before or ''} -> {row.after}" for row in mine if row.how != KEPT]
+    return "\n".join(lines)
+
+
+class Axes(NamedTuple):
+    """What the axes of a player's weights stand for.
+
+    Channels and positions are outputs of a generator and inputs of a discriminator: `output`. channels: of its images.
+    labels: length of the label vector, behind other inputs. picture: (height, width, channels) that it folds or
+    flattens.
+    """
+
+    output: bool
+    channels: int
+    labels: int
+    picture: tuple
+
+
+def axes_of(network, model, part):
+    """The Axes of a player."""
+    pack = 1 if part == "generator" else model.pack
+    folding = [layer for layer in network.layers if isinstance(layer, layers.Reshape | layers.Flatten)]
+    shapes = [(x.output if isinstance(x, layers.Reshape) else x.input).shape[1:] for x in folding]
+    picture = next((tuple(shape) for shape in shapes if len(shape) == 3), (0, 0, 0))
+    return Axes(part == "generator", model.image_shape[2] * pack, (model.classes or 0) * pack, picture)
+
+
+def aligned(network, other, part):
+    """[(layer, the other network's layer that stands for it, or None)], of layers with weights.
+
+    In a generator counted from the image back; in a discriminator from the image on, and the last for the last.
+    """
+    mine, theirs = ([layer for layer in n.layers if layer.weights] for n in (network, other))
+    if part == "generator":
+        mine, theirs = mine[::-1], theirs[::-1]
+    last = [theirs[-1]] if len(mine) != len(theirs) else []
+    partners = [*theirs, *[None] * len(mine)][: len(mine) - len(last)] + last
+    return list(zip(mine, partners, strict=True))
+
+
+def taken_over(part, layer, other, before, after):
+    """[Tensor] of a layer, whose weights are assigned."""
+    rows = []
+    theirs = other.weights if type(other) is type(layer) and len(other.weights) == len(layer.weights) else []
+    for i, weight in enumerate(layer.weights):
+        name, shape = f"{layer.name}/{weight.path.rsplit('/', 1)[-1]}", tuple(weight.shape)
+        value = ops.convert_to_numpy(theirs[i]) if theirs else None
+        found = None if value is None else resized(value, shape, before, after)
+        if found is not None:
+            weight.assign(found)
+        how = NEW if found is None else KEPT if value.shape == shape else RESIZED
+        rows.append(Tensor(part, name, how, None if value is None else value.shape, shape))
+    return rows
+
+
+def resized(value, shape, before, after):
+    """The value in another shape, if each axis that differs stands for what can be resized; None otherwise."""
+    if value.ndim != len(shape):
+        return None
+    for axis in [i for i in range(value.ndim) if value.shape[i] != shape[i]]:
+        value = along(np.moveaxis(value, axis, 0), shape[axis], before, after)
+        if value is None:
+            return None
+        value = np.moveaxis(value, 0, axis)
+    return value
+
+
+def along(value, length, before, after):
+    """The value with another length of its first axis: of channels, of positions or of neither, labels behind or not.
+
+    Labels are kept if there are as many. Otherwise each starts as the mean of those that were, as no class in
+    particular; at 0 if there were none.
+    """
+    for had, has in ((0, 0), (before.labels, after.labels)):
+        body, labels, wanted = value[: len(value) - had], value[len(value) - had :], length - has
+        if had != has:
+            middle = labels.mean(axis=0, keepdims=True) if had else np.zeros_like(value[:1])
+            labels = np.repeat(middle, has, axis=0)
+        if len(body) == wanted:
+            return np.concatenate([body, labels])
+        if (len(body), wanted) == (before.channels, after.channels):
+            return np.concatenate([over_channels(body, wanted, before.output), labels])
+        if (len(body), wanted) == (math.prod(before.picture), math.prod(after.picture)):
+            found = over_picture(body, before, after)
+            return None if found is None else np.concatenate([found, labels])
+    return None
+
+
+def over_channels(value, count, output):
+    """The first axis from 1, 3 or 4 channels to `count`, so that grey stays grey and what is read sums to the same."""
+    had = len(value)
+    if had == 1:
+        return np.repeat(value, count, axis=0) / (1 if output else count)
+    if count == 1:
+        return value.mean(axis=0, keepdims=True) * (1 if output else had)
+    fourth = value[:3].mean(axis=0, keepdims=True) * output  # opaque or not: nobody has learnt it
+    return np.concatenate([value[:3], fourth])[:count]
+
+
+def over_picture(value, before, after):
+    """The first axis from the positions and channels of one picture to another's; None if channels are features."""
+    (height, width, channels), (rows, columns, count) = before.picture, after.picture
+    maps = value.reshape(height, width, channels, -1)
+    if channels != count:
+        if (channels, count) != (before.channels, after.channels):
+            return None
+        maps = np.moveaxis(over_channels(np.moveaxis(maps, 2, 0), count, before.output), 0, 2)
+    flat = maps.reshape(1, height, width, -1)
+    grown = ops.convert_to_numpy(ops.image.resize(flat, (rows, columns), "bilinear", data_format="channels_last"))
+    scale = 1 if before.output else height * width / (rows * columns)
+    return (scale * grown).reshape(rows * columns * count, *value.shape[1:])

@@ -1,0 +1,218 @@
+"""What a model takes over from one of other images or classes: the same images as far as can be, and a true report."""
+
+import numpy as np
+import pytest
+from goldens import cgan, conditional_dcgan, dcgan, gan
+from keras import ops
+
+import kerasgan
+from kerasgan.models.transfer import (
+    KEPT,
+    NEW,
+    RESIZED,
+    Axes,
+    aligned,
+    along,
+    axes_of,
+    over_channels,
+    over_picture,
+    resized,
+    taken_over,
+    told,
+    transfer,
+)
+
+
+def drawn(model, *inputs):
+    """Float images of the average for latents, and labels."""
+    return ops.convert_to_numpy(model.average([*inputs] if len(inputs) > 1 else inputs[0]))
+
+
+def scores(model, *given):
+    return ops.convert_to_numpy(model.discriminator([*given] if len(given) > 1 else given[0]))
+
+
+def latents(n=5, size=8):
+    return np.random.default_rng(0).normal(size=(n, size)).astype("float32")
+
+
+def hows(rows, network=None):
+    return [row.how for row in rows if network in (None, row.network)]
+
+
+def counts(rows):
+    return {how: hows(rows).count(how) for how in (KEPT, RESIZED, NEW)}
+
+
+def stirred(model):
+    """The same model with weights that are no first ones."""
+    for network in (model.generator, model.average, model.discriminator):
+        rng = np.random.default_rng(3)
+        network.set_weights([w + 0.1 * rng.uniform(0, 1, w.shape).astype("float32") for w in network.get_weights()])
+    return model
+
+
+def test_the_same_kind_is_the_same_model():
+    old, new = stirred(dcgan()), dcgan()
+    rows = transfer(old, new)
+    assert set(hows(rows)) == {KEPT} and len(rows) == len(old.generator.weights) + len(old.discriminator.weights)
+    np.testing.assert_array_equal(drawn(new, latents()), drawn(old, latents()))
+    for one, other in zip(new.generator.weights, new.average.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("make", [dcgan, gan], ids=["convolutions", "perceptrons"])
+def test_grey_to_colour_and_back(make):
+    """Three equal channels of what was drawn; grey pictures in colour are judged as they were; and back again."""
+    grey = stirred(make())
+    shape = grey.image_shape[:2]
+    build = {dcgan: lambda s: kerasgan.DCGAN(s, latent_size=8, width=4, kernel_size=3),
+             gan: lambda s: kerasgan.GAN(s, latent_size=8, units=(16,), discriminator_units=(6, 4), pieces=2,
+                                         dropout=(0.0, 0.0))}[make]  # fmt: skip
+    colour, again = build((*shape, 3)), build((*shape, 1))
+    rows = transfer(grey, colour)
+    assert counts(rows)[RESIZED] >= 2 and counts(rows)[NEW] == 0
+    images = drawn(grey, latents())
+    np.testing.assert_allclose(drawn(colour, latents()), np.repeat(images, 3, axis=3), atol=1e-5)
+    np.testing.assert_allclose(scores(colour, np.repeat(images, 3, axis=3)), scores(grey, images), rtol=1e-4, atol=1e-5)
+    transfer(colour, again)
+    np.testing.assert_allclose(drawn(again, latents()), images, atol=1e-5)
+    np.testing.assert_allclose(scores(again, images), scores(grey, images), rtol=1e-4, atol=1e-5)
+
+
+def test_other_classes_start_as_their_mean():
+    """Whatever class is asked for, the new model draws what the old one does for a mixture of all."""
+    for make in (lambda k: cgan(classes=k), lambda k: conditional_dcgan(classes=k)):
+        old, new = stirred(make(3)), make(5)
+        rows = transfer(old, new)
+        assert counts(rows)[NEW] == 0 and counts(rows)[RESIZED] >= 2
+        z, mixture, five = latents(), np.full((5, 3), 1 / 3, "float32"), np.eye(5, dtype="float32")
+        images = drawn(old, z, mixture)
+        np.testing.assert_allclose(drawn(new, z, five), images, atol=1e-5)
+        np.testing.assert_allclose(scores(new, images, five), scores(old, images, mixture), rtol=1e-3, atol=1e-4)
+
+
+def test_classes_where_there_were_none():
+    """The label counts for nothing at first."""
+    old, new = stirred(dcgan(units=(6,))), dcgan(units=(6,), classes=3)
+    rows = transfer(old, new)
+    assert counts(rows)[NEW] == 0
+    five = np.eye(3, dtype="float32")[[0, 1, 2, 0, 1]]
+    np.testing.assert_allclose(drawn(new, latents(), five), drawn(old, latents()), atol=1e-5)
+    back = dcgan(units=(6,))
+    transfer(new, back)
+    np.testing.assert_allclose(drawn(back, latents()), drawn(old, latents()), atol=1e-5)
+
+
+def test_another_size_of_the_same_depth():
+    """16x16 to 24x24: the projection is stretched from 4x4 to 6x6 positions, everything else kept."""
+    old, new = stirred(dcgan()), kerasgan.DCGAN((24, 24, 1), latent_size=8, width=4, kernel_size=3)
+    rows = transfer(old, new)
+    assert hows(rows, "generator").count(RESIZED) == 1 and hows(rows, "generator").count(NEW) == 0
+    assert hows(rows, "discriminator").count(NEW) == 0
+    small, large = drawn(old, latents()), drawn(new, latents())
+    assert large.shape == (5, 24, 24, 1)
+    shrunk = ops.convert_to_numpy(ops.image.resize(large, (16, 16), "bilinear"))
+    assert np.corrcoef(shrunk.ravel(), small.ravel())[0, 1] > 0.6, "it draws the same thing, larger"
+
+
+def test_another_depth_is_counted_from_the_image():
+    """16x16 doubles twice, 32x32 three times: the two levels next to the image are kept, what lies before is new."""
+    old, new = stirred(dcgan()), kerasgan.DCGAN((32, 32, 1), latent_size=8, width=4, kernel_size=3)
+    rows = transfer(old, new)
+    generator = {row.name.split("/")[0]: row.how for row in rows if row.network == "generator"}
+    assert list(generator.values()).count(NEW) >= 1
+    by_layer = [(new_.name, old_ and old_.name) for new_, old_ in aligned(new.generator, old.generator, "generator")]
+    assert by_layer[0][1] and by_layer[-1][0].startswith("dense")
+    np.testing.assert_array_equal(new.generator.layers[-2].kernel, old.generator.layers[-2].kernel)
+
+
+def test_the_report_in_words():
+    old, new = dcgan(), kerasgan.DCGAN((16, 16, 3), latent_size=8, width=4, kernel_size=3)
+    words = told(transfer(old, new)).splitlines()
+    assert words[0] == f"generator: {len(old.generator.weights) - 2} kept, 2 resized, 0 new"
+    assert words[3].startswith("discriminator: ") and words[3].endswith("1 resized, 0 new")
+    assert words[1].startswith("  resized: conv2d_transpose") and words[1].endswith(
+        "/kernel (3, 3, 1, 4) -> (3, 3, 3, 4)"
+    )
+
+
+def test_two_variants_are_refused():
+    with pytest.raises(ValueError, match="A GAN takes over from another; saw a DCGAN"):
+        transfer(dcgan(), gan())
+
+
+# --- the parts --------------------------------------------------------------------------------------------------------
+
+
+def test_over_channels_by_hand():
+    grey, colour = np.array([[6.0]]), np.array([[1.0], [2.0], [6.0]])
+    assert over_channels(grey, 3, True).ravel().tolist() == [6, 6, 6]
+    assert over_channels(grey, 3, False).ravel().tolist() == [2, 2, 2]
+    assert over_channels(colour, 1, True).ravel().tolist() == [3]
+    assert over_channels(colour, 1, False).ravel().tolist() == [9]
+    assert over_channels(colour, 4, True).ravel().tolist() == [1, 2, 6, 3]
+    assert over_channels(colour, 4, False).ravel().tolist() == [1, 2, 6, 0]
+    assert over_channels(np.array([[1.0], [2.0], [6.0], [9.0]]), 3, True).ravel().tolist() == [1, 2, 6]
+
+
+def test_over_picture_by_hand():
+    """One row of two positions, stretched to four: what is read sums to the same."""
+    before, after = (Axes(True, 1, 0, (1, n, 1)) for n in (2, 4))
+    value = np.array([[0.0], [4.0]], "float32")
+    np.testing.assert_allclose(over_picture(value, before, after).ravel(), [0, 1, 3, 4])
+    halved = over_picture(value, before._replace(output=False), after._replace(output=False))
+    np.testing.assert_allclose(halved.ravel(), [0, 0.5, 1.5, 2])
+    assert over_picture(value, before, after._replace(picture=(1, 2, 5))) is None, "features are no channels"
+
+
+def test_along_and_resized_by_hand():
+    before, after = Axes(False, 1, 2, (0, 0, 0)), Axes(False, 3, 3, (0, 0, 0))
+    value = np.array([[9.0], [1.0], [3.0]])  # a channel, and two labels
+    assert along(value, 6, before, after).ravel().tolist() == [3, 3, 3, 2, 2, 2]
+    assert along(value, 4, before, after).ravel().tolist() == [9, 2, 2, 2]
+    assert along(value, 17, before, after) is None
+    assert resized(value, (6, 1), before, after).shape == (6, 1)
+    assert resized(value, (6,), before, after) is None and resized(value, (3, 7), before, after) is None
+
+
+def test_axes_of():
+    model = kerasgan.GAN((6, 5, 3), latent_size=2, units=(4,), discriminator_units=(4,), pack=2)
+    assert axes_of(model.generator, model, "generator") == (True, 3, 0, (6, 5, 3))
+    assert axes_of(model.discriminator, model, "discriminator") == (False, 6, 0, (6, 5, 6))
+
+
+def test_taken_over_of_nothing_is_new():
+    model = dcgan()
+    layer = model.discriminator.layers[1]
+    axes = axes_of(model.discriminator, model, "discriminator")
+    before = ops.convert_to_numpy(layer.kernel).copy()
+    rows = taken_over("discriminator", layer, None, axes, axes)
+    assert hows(rows) == [NEW, NEW] and rows[0].before is None
+    np.testing.assert_array_equal(layer.kernel, before)
+
+
+# --- from the zoo -----------------------------------------------------------------------------------------------------
+
+
+def test_load_for_other_images(tiny_zoo, capsys):
+    model = kerasgan.load("tiny", image_shape=(28, 28, 3))
+    told_ = capsys.readouterr()
+    assert told_.out == "" and told_.err.startswith("From tiny:\ngenerator: ") and " resized: " in told_.err
+    assert model.image_shape == (28, 28, 3) and model.compiled and model.measures == []
+    grey = kerasgan.load("tiny").generate(3, seed=1)
+    np.testing.assert_allclose(model.generate(3, seed=1), np.repeat(grey, 3, axis=3), atol=1)
+    history = model.fit(np.repeat(grey, 3, axis=3), batch_size=3, verbose=0, epochs=2).history
+    assert np.isfinite(history["generator_loss"]).all()
+    with pytest.raises(TypeError, match="DCGAN has no argument 'image_shpe'. Did you mean 'image_shape'"):
+        kerasgan.load("tiny", image_shpe=(28, 28, 3))
+    with pytest.raises(ValueError, match="DCGAN halves both sides"):
+        kerasgan.load("tiny", image_shape=(29, 29, 3))
+
+
+def test_what_is_no_entry_of_a_variant_is_loaded_as_it_is(tmp_path):
+    with pytest.raises(ValueError, match="lenet_mnist can be loaded as it is alone: classes are for generators"):
+        kerasgan.load("lenet_mnist", classes=3)
+    dcgan().save(tmp_path / "x.keras")
+    with pytest.raises(ValueError, match="x.keras can be loaded as it is alone: classes, pack are for generators"):
+        kerasgan.load(tmp_path / "x.keras", classes=3, pack=2)
