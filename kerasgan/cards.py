@@ -8,7 +8,7 @@ import pathlib
 from kerasgan.files import sha256, write_atomically, write_json
 
 CARD, INDEX = "card.json", "index.json"
-RATIOS = ("frechet_distance", "precision", "recall", "density", "coverage", "worst_class_coverage")  # x real data's
+RATIOS = ("frechet_distance", "precision", "recall", "density", "coverage", "worst_class_coverage", "pixel_variance")
 FLATTERS = ("parzen_likelihood",)  # what rewards smooth samples beyond real ones
 TABLE = ("<!-- zoo -->", "<!-- /zoo -->")  # in the project's README, around the table made from the cards
 NEEDED = {  # what every card has, and what the card of a generator has besides

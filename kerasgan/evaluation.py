@@ -41,9 +41,11 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", be
         check_may_write(folder, source)
     others = trained_alike(card, beside)
     model = zoo.restore(folder, card)
-    test = first(card["data"]["test"] if source is None else source, n, model.image_shape)
-    ruler = protocols.of(protocol, card, test)
-    train = first(card["data"]["train"], ruler.samples, model.image_shape)
+    source_of_test = card["data"]["test"] if source is None else source
+    test = first(data.read(source_of_test, image_shape=model.image_shape, batch_size=1), n, source_of_test)
+    seen = data.read(card["data"]["train"], image_shape=model.image_shape, batch_size=1)
+    ruler = protocols.of(protocol, card, test, seen)
+    train = first(seen, ruler.samples, card["data"]["train"])
     anchor, drawn = ruler.measure(train, real=True), measured(ruler, model, seeds)
     shared = compared(card, seeds, source, test, train) | ruler.says
     records = [recorded(m, drawn[m], anchor[m], shared | ruler.own.get(m, {})) for m in drawn]
@@ -168,13 +170,15 @@ def verify(name):
     return found
 
 
-def first(source, n, image_shape):
-    """The first `n` images of a source.
+def first(dataset, n, source):
+    """The first `n` images of a Dataset.
+
+    Args:
+        source: what it is called.
 
     Raises:
         ValueError: it has fewer.
     """
-    dataset = data.read(source, image_shape=image_shape, batch_size=1)
     if len(dataset.images) < n:
         raise ValueError(
             f"{source} has {len(dataset.images)} images, fewer than n={n}, which this protocol takes: pass a smaller n."

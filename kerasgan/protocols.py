@@ -2,7 +2,7 @@
 
 A protocol is made of a card and of the real images; then it measures any images by them:
 
-    >>> Modern(card, test).measure(data.from_arrays(model.generate(10_000, seed=1)))
+    >>> Modern(card, test, train).measure(data.from_arrays(model.generate(10_000, seed=1)))
     {"frechet_distance": 8.02, "kernel_distance": 0.31, ...}
 
 `samples` is how many it asks for, `says` what a number must not travel without, `own` what concerns one metric alone.
@@ -17,20 +17,25 @@ import numpy as np
 
 from kerasgan import data, mirror, names, zoo
 from kerasgan.files import write_atomically
-from kerasgan.metrics import density_coverage, features, fingerprint, frechet_distance, kernel_distance
+from kerasgan.metrics import density_coverage, features, fingerprint, frechet_distance, kernel_distance, memorisation
 from kerasgan.metrics import precision_recall as precision_and_recall
+from kerasgan.metrics.neighbours import flat_levels
 
 SURE = 0.9  # the confidence under which a classifier calls an image unclear
+COPIES = 1000  # images that are held against every training image
 
 
-def of(name, card, test):
-    """The protocol of that name, for an entry and the real images (a Dataset) that it is held against.
+def of(name, card, test, train):
+    """The protocol of that name, for an entry, the real images that it is held against and those that it has seen.
+
+    Args:
+        test, train: Datasets; all of the second.
 
     Raises:
         ValueError: there is no such protocol, or the card does not name what it needs.
     """
     check(name, card)
-    return {"modern": Modern, "paper": Paper}[name](card, test)
+    return Modern(card, test, train) if name == "modern" else Paper(card, test)
 
 
 def check(name, card):
@@ -57,13 +62,14 @@ class Judged(NamedTuple):
 
 
 class Modern:
-    """Distances and manifolds in the features of the card's extractor, and how sure its classifier is of what it sees.
+    """Distances and manifolds in the features of the card's extractor, how sure its classifier is of what it sees, and
+    two numbers of pixels: how much images vary, and whether they are copies.
 
     Args:
-        card: names the extractor. test: the real images, a Dataset.
+        card: names the extractor. test: the real images, a Dataset. train: the images that the model has seen.
     """
 
-    def __init__(self, card, test):
+    def __init__(self, card, test, train):
         from kerasgan.models.classifiers import extractor
 
         self.classifier = zoo.load(card["extractor"])
@@ -77,11 +83,12 @@ class Modern:
         ruler = fingerprint(extractor(self.classifier))[:16]
         self.says = {"extractor": card["extractor"], "extractor_sha256": ruler, "resize": "none", "dtype": "float64"}
         self.own, self.samples, self.labels = settings(len(test.images)), len(test.images), test.labels
+        self.shown, self.seen = test.images[:COPIES], train.images
 
     def measure(self, samples, real=False):
         """{metric: value} of a Dataset; of samples with labels, and where test images have them, by class too."""
         found = remembered(self.classifier, samples) if real else judged(self.classifier, samples.images)
-        values = compare(self.real, found)
+        values = compare(self.real, found) | pixels(samples.images, self.shown, self.seen)
         if samples.labels is None or self.labels is None:
             return values
         return values | by_class(self.real, self.labels, found, samples.labels)
@@ -128,6 +135,7 @@ def settings(n):
         "coverage": balls,
         "unclear": {"threshold": SURE},
         "worst_class_coverage": balls,
+        "copying": {"images": min(COPIES, n)},
     }
 
 
@@ -148,6 +156,14 @@ def compare(real, fake):
         "unclear": float(fake.unclear),
         "smallest_class": float(fake.shares.min()),
         "largest_class": float(fake.shares.max()),
+    }
+
+
+def pixels(samples, real, training):
+    """{"pixel_variance": over images, summed over pixels in [0, 1]; "copying": of the first 1,000 (`memorisation`)}."""
+    return {
+        "pixel_variance": float(np.var(flat_levels(samples), axis=0).sum() / 255**2),
+        "copying": memorisation(real, samples[:COPIES], training).copying,
     }
 
 

@@ -108,7 +108,7 @@ CARD = {"name": "x", "data": {}}
 )
 def test_what_a_card_must_name(name, card, sentence):
     with pytest.raises(ValueError, match=sentence):
-        protocols.of(name, CARD | card, dataset(0))
+        protocols.of(name, CARD | card, dataset(0), dataset(1))
 
 
 def test_check_passes_what_is_whole():
@@ -125,11 +125,12 @@ def test_modern_measures_in_the_features_of_the_cards_extractor(tmp_path, monkey
     monkeypatch.setenv("KERASGAN_HOME", str(tmp_path))
     rng = np.random.default_rng(0)
     real, fake = (rng.integers(0, top, (150, 28, 28, 1)).astype("uint8") for top in (256, 128))
-    test = data.Dataset(real, batch_size=1)
-    protocol = protocols.of("modern", CARD | {"extractor": "lenet_mnist"}, test)
+    test, seen = data.Dataset(real, batch_size=1), data.Dataset(fake[:60], batch_size=1)
+    protocol = protocols.of("modern", CARD | {"extractor": "lenet_mnist"}, test, seen)
     assert isinstance(protocol, protocols.Modern)
     lenet = zoo.load("lenet_mnist")
     expected = protocols.compare(protocols.judged(lenet, real), protocols.judged(lenet, fake))
+    expected |= protocols.pixels(fake, real, fake[:60])
     assert protocol.samples == 150 and protocol.measure(data.Dataset(fake, batch_size=1)) == expected
     assert protocol.measure(test, real=True)["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert len(list((tmp_path / "statistics").iterdir())) == 1, "drawn images are kept nowhere"
@@ -144,7 +145,7 @@ def test_parzen_is_the_published_window(tmp_path):
     real, fake, held_out = (rng.integers(0, 256, (n, 4, 4, 1)).astype("uint8") for n in (20, 30, 25))
     np.savez(tmp_path / "validation.npz", images=held_out)
     card = CARD | {"paper_table": "parzen", "data": {"validation": str(tmp_path / "validation.npz")}}
-    protocol = protocols.of("paper", card, data.Dataset(real, batch_size=1))
+    protocol = protocols.of("paper", card, data.Dataset(real, batch_size=1), None)
     assert isinstance(protocol, protocols.Paper) and protocol.samples == 20, "as many as there are test images"
     expected = metrics.parzen_likelihood(real, fake[:20], held_out).mean
     assert protocol.measure(data.Dataset(fake, batch_size=1)) == {"parzen_likelihood": expected}
@@ -159,7 +160,7 @@ def test_the_tables_of_conditional_models(tmp_path):
     test, held_out = (labelled_squares(rng, n) for n in (20, 12))
     np.savez(tmp_path / "validation.npz", images=held_out.images)
     card = CARD | {"paper_table": "cgan", "data": {"validation": str(tmp_path / "validation.npz")}}
-    cgan, cdcgan = protocols.of("paper", card, test), protocols.of("paper", CARD | {"paper_table": "cdcgan"}, test)
+    cgan, cdcgan = (protocols.of("paper", c, test, None) for c in (card, CARD | {"paper_table": "cdcgan"}))
     assert cgan.samples == cdcgan.samples == 100
     good, wrong = labelled_squares(rng, 100), labelled_squares(rng, 100)
     wrong.labels = 2 - wrong.labels  # 1 is right, 0 and 2 are asked for as each other
@@ -175,7 +176,7 @@ def test_the_tables_of_conditional_models(tmp_path):
     with pytest.raises(
         ValueError, match="x: the test images have no labels, which the 1-nearest-neighbour error needs"
     ):
-        protocols.of("paper", CARD | {"paper_table": "cdcgan"}, data.Dataset(test.images, batch_size=1))
+        protocols.of("paper", CARD | {"paper_table": "cdcgan"}, data.Dataset(test.images, batch_size=1), None)
 
 
 def labelled_squares(rng, n):
@@ -183,6 +184,17 @@ def labelled_squares(rng, n):
     labels = rng.integers(0, 3, n).astype("int32")
     images = (100 * labels[:, None, None, None] + rng.integers(0, 9, (n, 4, 4, 1))).astype("uint8")
     return data.Dataset(images, labels, batch_size=1)
+
+
+def test_pixels_by_hand():
+    """Two images that differ by 51 levels in one pixel, 0.2: variance 0.1^2. Of a fake that is a copy all reals are
+    farther away."""
+    images = np.zeros((2, 2, 2, 1), "uint8")
+    images[1, 0, 0] = 51
+    real = np.full((3, 2, 2, 1), 99, "uint8")
+    found = protocols.pixels(images, real, images)
+    assert found == {"pixel_variance": pytest.approx(0.01), "copying": 1.0}
+    assert protocols.pixels(real, real, images) == {"pixel_variance": 0.0, "copying": 0.5}
 
 
 def test_by_class(plain):
