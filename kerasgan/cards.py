@@ -192,7 +192,8 @@ def render(card):
             "",
             f'model = kerasgan.load("{card["name"]}")',
         ]
-        what, n = ("labels=[2, 0, 1]", 3) if card.get("class_names") else ("16", 16)
+        some = [i % len(card["class_names"]) for i in (2, 0, 1)] if card.get("class_names") else []
+        what, n = (f"labels={some}", len(some)) if some else ("16", 16)
         lines += [f"images = model.generate({what}, seed=7)  # uint8 {(n, *card['images']['shape'])}", "```", ""]
     rows = {key: card[key] for key in ("paper", "task") if card.get(key)}
     if card["kind"] == "generator" and card.get("class_names"):
