@@ -180,21 +180,22 @@ class SampleGrid(keras.callbacks.Callback):
             images.write_animation(self.folder / "animation.gif", [images.read(path) for path in paths])
 
 
-class BestAverage(keras.callbacks.Callback):
-    """Keep the average of the best epoch in a file; whoever ends the training gives it back.
+class BestPair(keras.callbacks.Callback):
+    """Keep average and discriminator of the best epoch in files; whoever ends the training gives them back.
 
     GANs get worse again: the last epoch is seldom the best. Choose by a split cut from the training data.
 
-        >>> best = BestAverage("best.weights.h5", monitor="val_frechet_distance")
+        >>> best = BestPair("best.weights.h5", monitor="val_frechet_distance")
         >>> model.fit(images, epochs=20, validation_data=validation_images, callbacks=[best])
         >>> best.give_back(model)
 
-    The callback changes nothing in the model, for a training that goes on needs the average as it is. An epoch that was
-    cut short counts for nothing: the training that resumes it will end it.
+    The callback changes nothing in the model, for a training that goes on needs it as it is. An epoch that was cut
+    short counts for nothing: the training that resumes it will end it.
 
     Args:
-        path: of a `.weights.h5` file; beside it a `.json` says of which epoch it is, so that a training that is resumed
-            remembers. A pair that does not belong together counts as none.
+        path: of a `.weights.h5` file, for the average; beside it `.discriminator.weights.h5`, and a `.json` that says
+            of which epoch they are, so that a training that is resumed remembers. Files that do not belong together
+            count as none.
         monitor: what the logs call the number. mode: "min" or "max", whichever is better.
 
     Raises:
@@ -207,18 +208,27 @@ class BestAverage(keras.callbacks.Callback):
             raise ValueError(f"path ends in .weights.h5 and mode is 'min' or 'max'; saw {str(path)!r} and {mode!r}.")
         self.path, self.monitor, self.mode, self.best = pathlib.Path(path), monitor, mode, None
 
+    def beside(self, suffix):
+        """The path of what lies beside the average: ".discriminator.weights.h5", ".json"."""
+        return self.path.with_name(self.path.name.removesuffix(".weights.h5") + suffix)
+
     @property
     def note(self):
-        """The path of the note: {monitor, value, epoch, step, sha256}."""
-        return self.path.with_name(self.path.name.removesuffix(".weights.h5") + ".json")
+        """The path of the note: {monitor, value, epoch, step, sha256 of both files}."""
+        return self.beside(".json")
+
+    def networks(self, model):
+        """{path: network}."""
+        return {self.path: model.average, self.beside(".discriminator.weights.h5"): model.discriminator}
 
     def remembered(self, model):
         """The note that lies there; None if of another number or other weights, or of a training that came further."""
-        if not (self.note.is_file() and self.path.is_file()):
+        paths = list(self.networks(model))
+        if not all(path.is_file() for path in (self.note, *paths)):
             return None
         best = json.loads(self.note.read_text(encoding="utf-8"))
         mine = best["monitor"] == self.monitor and best["step"] <= int(model.step.numpy())
-        return best if mine and best["sha256"] == sha256(self.path) else None
+        return best if mine and best["sha256"] == [sha256(path) for path in paths] else None
 
     def on_train_begin(self, logs=None):
         """Remember the best of a training that goes on."""
@@ -229,7 +239,7 @@ class BestAverage(keras.callbacks.Callback):
         self.last = batch
 
     def on_epoch_end(self, epoch, logs=None):
-        """Keep the average if no epoch before had a better one."""
+        """Keep the pair if no epoch before had a better one."""
         steps = self.params["steps"]  # None: nobody knows
         if steps is not None and self.last < steps - 1:
             return
@@ -238,15 +248,18 @@ class BestAverage(keras.callbacks.Callback):
         value, sign = float(logs[self.monitor]), 1 if self.mode == "min" else -1
         if np.isfinite(value) and (self.best is None or sign * value < sign * self.best["value"]):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.path, self.model.average.save_weights)
-            where = {"epoch": epoch + 1, "step": int(self.model.step.numpy()), "sha256": sha256(self.path)}
+            for path, network in self.networks(self.model).items():
+                write_atomically(path, network.save_weights)
+            hashes = [sha256(path) for path in self.networks(self.model)]
+            where = {"epoch": epoch + 1, "step": int(self.model.step.numpy()), "sha256": hashes}
             self.best = {"monitor": self.monitor, "value": value, **where}
             write_json(self.note, self.best)
 
     def give_back(self, model):
-        """Load the best average into the model, once the training is over; returns the note, None if there is none."""
+        """Load the best pair into the model, once the training is over; returns the note, None if there is none."""
         if self.model is None:  # resumed at its very end: nothing was left to train
             self.best = self.remembered(model)
         if self.best is not None:
-            model.average.load_weights(self.path)
+            for path, network in self.networks(model).items():
+                network.load_weights(path)
         return self.best

@@ -5,8 +5,8 @@
     [augment]          of an extractor: rotation in degrees, shift in pixels, flip = true for left-right
     [fine_tuning]      the rules that `load` compiles the finished entry with; else those of [compile], as they ended
     [data]             train, validation, test: what `kerasgan.data.read` takes; licence
-    [training]         epochs, batch_size, seed, dtype_policy; choose: the average that validation finds "best" becomes
-                       the entry, or the "last", whose discriminator is of the same step
+    [training]         epochs, batch_size, seed, dtype_policy; choose: average and discriminator of the epoch that
+                       validation finds "best" become the entry, or the "last"
     [card]             what the model card says that no program can know
 
 Nothing here runs code from a file: names are looked up in tables, arguments are numbers, strings and lists.

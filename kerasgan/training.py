@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from kerasgan import data, entries, extractors, names, random, recipes, zoo
-from kerasgan.callbacks import BestAverage, CollapseWatch, SampleGrid
+from kerasgan.callbacks import BestPair, CollapseWatch, SampleGrid
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
 from kerasgan.files import write_json
 from kerasgan.metrics.features import check_shape, fingerprint
@@ -46,8 +46,8 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, seed=Non
     Args:
         name: of a recipe in the zoo, or the path of a `.toml` file.
         output: the folder of the run, `runs/<name>` by default: checkpoints, a sample grid per epoch, history, `entry`.
-            Where the recipe has a validation split and an extractor, and does not choose the "last", `entry` has the
-            average of the epoch whose Frechet distance to that split was the least; and the last discriminator.
+            Where the recipe has a validation split and an extractor, and does not choose the "last", `entry` has
+            average and discriminator of the epoch whose Frechet distance to that split was the least.
         resume: go on from the newest checkpoint of that folder, with the same recipe, source, epochs and seed.
         source: other training data than the recipe's, as `kerasgan.data.read` takes them.
         epochs, seed: instead of the recipe's; trainings that differ in the seed alone show what is chance.
@@ -115,7 +115,7 @@ def trained(path, recipe, run, model, dataset, validation, resume, callbacks, ve
     judge = recipe["card"].get("extractor")
     watch = CollapseWatch(dataset, judge and zoo.load(judge))
     own = [history, saver, SampleGrid(run / "samples"), watch]  # history first: no checkpoint may be ahead of it
-    best = BestAverage(run / "best.weights.h5")
+    best = BestPair(run / "best.weights.h5")
     own = [best, *own] if validation else own
     try:
         play(model, dataset, recipe["training"]["epochs"], start, [*own, *callbacks], verbose, validation)

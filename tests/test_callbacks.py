@@ -113,19 +113,20 @@ def test_sample_grid_draws_the_same_latents_after_every_epoch(tmp_path):
         np.testing.assert_array_equal(np.asarray(animation.convert("L")), last[..., 0])
 
 
-# --- the best average -------------------------------------------------------------------------------------------------
+# --- the best pair ----------------------------------------------------------------------------------------------------
 
 
 class Script(keras.callbacks.Callback):
-    """Puts a number into the logs of each epoch, before the callbacks behind it; keeps the averages."""
+    """Puts a number into the logs of each epoch, before the callbacks behind it; keeps the pairs."""
 
     def __init__(self, numbers):
         super().__init__()
-        self.numbers, self.averages = list(numbers), []
+        self.numbers, self.averages, self.discriminators = list(numbers), [], []
 
     def on_epoch_end(self, epoch, logs=None):
         logs["val_distance"] = self.numbers.pop(0)
-        self.averages.append([w.copy() for w in self.model.average.get_weights()])
+        for kept, network in ((self.averages, self.model.average), (self.discriminators, self.model.discriminator)):
+            kept.append([w.copy() for w in network.get_weights()])
 
 
 def same(weights, others):
@@ -135,24 +136,25 @@ def same(weights, others):
 @pytest.mark.parametrize(
     ("mode", "numbers", "epoch"), [("min", [4, 2, 3, NAN], 2), ("max", [1, 0, 3, 2], 3), ("min", [2, 2, 2, 5], 1)]
 )
-def test_best_average(tmp_path, mode, numbers, epoch):
+def test_best_pair(tmp_path, mode, numbers, epoch):
     model, script = tiny(), Script(numbers)
-    best = callbacks.BestAverage(tmp_path / "run" / "best.weights.h5", "val_distance", mode)
+    best = callbacks.BestPair(tmp_path / "run" / "best.weights.h5", "val_distance", mode)
     model.fit(pictures(), batch_size=8, epochs=4, verbose=0, callbacks=[script, best])
     assert best.best["epoch"] == epoch and best.best["value"] == numbers[epoch - 1] and best.best["step"] == 3 * epoch
     assert same(model.average.get_weights(), script.averages[-1]), "a training that goes on needs the average as it is"
     assert best.give_back(model) == best.best
     assert same(model.average.get_weights(), script.averages[epoch - 1])
+    assert same(model.discriminator.get_weights(), script.discriminators[epoch - 1])
     assert not same(script.averages[0], script.averages[-1])
 
 
-def test_best_average_of_a_training_that_has_ended(tmp_path):
+def test_best_pair_of_a_training_that_has_ended(tmp_path):
     """Resumed when nothing is left to train, it still knows what to give back; where there is nothing, nothing."""
     model, script, path = tiny(), Script([2, 3]), tmp_path / "best.weights.h5"
-    assert callbacks.BestAverage(path, "val_distance").give_back(model) is None
-    best = callbacks.BestAverage(path, "val_distance")
+    assert callbacks.BestPair(path, "val_distance").give_back(model) is None
+    best = callbacks.BestPair(path, "val_distance")
     model.fit(pictures(), batch_size=8, epochs=2, verbose=0, callbacks=[script, best])
-    assert callbacks.BestAverage(path, "val_distance").give_back(model)["epoch"] == 1
+    assert callbacks.BestPair(path, "val_distance").give_back(model)["epoch"] == 1
     assert same(model.average.get_weights(), script.averages[0])
 
 
@@ -168,33 +170,33 @@ class Cut(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize(("step", "epochs"), [(1, []), (2, []), (3, [1]), (4, [1]), (6, [1, 2])])
-def test_best_average_ignores_an_epoch_that_was_cut(tmp_path, step, epochs):
+def test_best_pair_ignores_an_epoch_that_was_cut(tmp_path, step, epochs):
     """Even the best number of all is none there: three steps an epoch, each epoch better than the last."""
-    model, best = tiny(), callbacks.BestAverage(tmp_path / "best.weights.h5", "val_distance")
+    model, best = tiny(), callbacks.BestPair(tmp_path / "best.weights.h5", "val_distance")
     model.fit(pictures(), batch_size=8, epochs=3, verbose=0, callbacks=[Script([3, 2, 1]), Cut(step), best])
     assert int(model.step) == step and (best.best or {"epoch": None})["epoch"] == (epochs[-1] if epochs else None)
 
 
-def test_best_average_remembers_when_a_training_goes_on_and_not_when_one_starts(tmp_path):
+def test_best_pair_remembers_when_a_training_goes_on_and_not_when_one_starts(tmp_path):
     model, path = tiny(), tmp_path / "best.weights.h5"
-    model.fit(pictures(), batch_size=8, verbose=0, callbacks=[Script([2]), callbacks.BestAverage(path, "val_distance")])
+    model.fit(pictures(), batch_size=8, verbose=0, callbacks=[Script([2]), callbacks.BestPair(path, "val_distance")])
     first = model.average.get_weights()
-    again = callbacks.BestAverage(path, "val_distance")
+    again = callbacks.BestPair(path, "val_distance")
     model.fit(pictures(), batch_size=8, verbose=0, callbacks=[Script([3]), again])
     assert again.best["value"] == 2 and not same(model.average.get_weights(), first)
     again.give_back(model)
     assert same(model.average.get_weights(), first)
     tiny().fit(pictures(), batch_size=8, verbose=0, callbacks=[Script([5]), again])  # at step 0, what is there is older
     assert again.best["value"] == 5
-    again.note.write_text(again.note.read_text().replace(again.best["sha256"], "0" * 64))
+    again.note.write_text(again.note.read_text().replace(again.best["sha256"][0], "0" * 64))
     model.fit(pictures(), batch_size=8, verbose=0, callbacks=[Script([7]), again])
     assert again.best["value"] == 7
 
 
-def test_best_average_refuses(tmp_path):
+def test_best_pair_refuses(tmp_path):
     for path, mode in (("best.h5", "min"), ("best.weights.h5", "least")):
         with pytest.raises(ValueError, match="path ends in .weights.h5 and mode is 'min' or 'max'; saw"):
-            callbacks.BestAverage(path, mode=mode)
+            callbacks.BestPair(path, mode=mode)
     with pytest.raises(ValueError, match="The logs have no 'val_frechet_distance', only .*: pass validation_data"):
-        tiny().fit(pictures(), verbose=0, callbacks=[callbacks.BestAverage(tmp_path / "best.weights.h5")])
+        tiny().fit(pictures(), verbose=0, callbacks=[callbacks.BestPair(tmp_path / "best.weights.h5")])
     assert list(tmp_path.iterdir()) == []
