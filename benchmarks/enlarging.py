@@ -1,6 +1,6 @@
 """What does a conditional model add to few real digits? `TFDS_DATA_DIR=... python benchmarks/enlarging.py [ENTRY ...]`
 
-A classifier (`lenet`, about 600 steps of 128 images) learns from 10, 100 and 1,000 real digits a class, alone and enlarged to
+A classifier (`lenet`, about 600 steps of 128) learns from 10, 100 and 1,000 real digits a class, alone and enlarged to
 2,000 a class; accuracy on the 10,000 test digits, mean and deviation of three seeds (of the digits chosen, the samples
 and the classifier). The entries learnt from 50,000 digits, so with few real ones this tells what they remember of the
 rest, not that data can be had from nothing.
