@@ -89,11 +89,14 @@ def plain_dcgan(**options):
 
 def conditional_dcgan(**options):
     """Labels at every layer, and a dense layer before and after the convolutions."""
-    return dcgan(**{"classes": 3, "units": (6,), "convolutions": 2, **options})
+    model = dcgan(**{"classes": 3, "units": (16,), **options})
+    for player, factor in ((model.generator, 3), (model.average, 3), (model.discriminator, 5)):  # as in `gan`
+        player.set_weights([factor * w if w.ndim > 1 else w for w in player.get_weights()])
+    return model
 
 
 def noisy_conditional_dcgan(**options):
-    """Dropout in a generator of one's own; the discriminator is the variant's."""
+    """Networks of one's own, with Dropout."""
     import keras
     from keras import layers
 
@@ -102,7 +105,13 @@ def noisy_conditional_dcgan(**options):
         x = layers.Dropout(0.3, seed=3)(layers.Dense(16, "relu")(layers.Concatenate()([z, y])))
         return keras.Model([z, y], layers.Reshape((16, 16, 1))(layers.Dense(256, "tanh")(x)), name="generator")
 
-    return dcgan(generator=generator, units=(6,), **options)
+    def discriminator():
+        images, y = keras.Input((16, 16, 1)), keras.Input((3,))
+        x = layers.Dropout(0.3, seed=4)(layers.Conv2D(4, 5, 4, "same", activation="leaky_relu")(images))
+        x = layers.Concatenate()([layers.Flatten()(x), y])
+        return keras.Model([images, y], layers.Dense(1)(x), name="discriminator")
+
+    return dcgan(generator=generator, discriminator=discriminator, **options)
 
 
 def plain_conditional_dcgan(**options):
