@@ -37,7 +37,8 @@ def page(found):
 
 def published(record):
     """What the paper has."""
-    return f"{record['paper']:.4g} ± {record['paper_spread']:.2g}" if "paper" in record else ""
+    spread = f" ± {record['paper_spread']:.2g}" if record.get("paper_spread") else ""
+    return f"{record['paper']:.4g}{spread}" if "paper" in record else ""
 
 
 def draw(found, path):
@@ -48,9 +49,12 @@ def draw(found, path):
     figure, axes = plt.subplots(len(rows), 1, figsize=(8, 0.55 * len(rows) + 0.6), squeeze=False)
     for axis, (name, record) in zip(axes[:, 0], rows, strict=True):
         axis.errorbar(record["value"], 0, xerr=record.get("spread") or 0, fmt="o", color="tab:blue", label="ours")
-        axis.plot(record["real"], 0, "d", color="tab:green", label="real data")
+        if record.get("real") is not None:
+            axis.plot(record["real"], 0, "d", color="tab:green", label="real data")
         if "paper" in record:
-            axis.errorbar(record["paper"], 0, xerr=record["paper_spread"], fmt="s", color="tab:red", label="paper")
+            axis.errorbar(
+                record["paper"], 0, xerr=record.get("paper_spread") or 0, fmt="s", color="tab:red", label="paper"
+            )
         axis.set_yticks([0], [f"{name}: {record['metric'].replace('_', ' ')}"])
         axis.margins(x=0.1)
         axis.tick_params(labelsize=7)

@@ -3,8 +3,8 @@
 The data of Lin et al. 2018 (PacGAN, section 4.1): eight Gaussians on a circle of radius 1 with deviation 0.01, and 25
 on the grid {-4, -2, 0, 2, 4}^2 with deviation 0.05. 2,500 samples a seed; a mode counts if a sample is within three
 deviations of it, and samples that are within three of any are of high quality. A plane is a picture of 1x2 pixels;
-place i mod 10 of a batch belongs to seed i mod 10, which has networks and data of its own, so that one `fit` trains
-ten games that know nothing of each other.
+place i mod 10 of a batch belongs to seed i mod 10, which has networks of its own and every tenth of the points, so that
+one `fit` trains ten games that know nothing of each other.
 """
 
 import json

@@ -18,7 +18,7 @@ import numpy as np
 
 import kerasgan
 from kerasgan import data, metrics, training
-from kerasgan.files import write_json
+from kerasgan.files import write_atomically, write_json
 from kerasgan.metrics.features import features
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -30,7 +30,8 @@ def triples(path):
     if not path.is_file():
         digits = data.from_tfds("mnist", "train[:50000]").images[..., 0]
         chosen = np.random.default_rng(0).integers(0, len(digits), (TRIPLES, 3))
-        np.savez(path, images=np.stack([digits[chosen[:, i]] for i in range(3)], axis=-1))
+        stacked = np.stack([digits[chosen[:, i]] for i in range(3)], axis=-1)
+        write_atomically(path, lambda temporary: np.savez(temporary, images=stacked))
     return path
 
 

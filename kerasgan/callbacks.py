@@ -8,7 +8,7 @@ import time
 import keras
 import numpy as np
 
-from kerasgan import images, plotting
+from kerasgan import gradients, images, plotting
 from kerasgan.files import sha256, write_atomically, write_json
 
 
@@ -75,20 +75,23 @@ class CollapseWatch(keras.callbacks.Callback):
         >>> model.fit(images, epochs=20, callbacks=[CollapseWatch(images, kerasgan.load("lenet_mnist"))])
         epoch 7: samples are alike: two of them differ by 0.31 of what two real images do. ...
 
-    Samples are drawn where that takes less than 2% of the training's time so far.
+    Samples are drawn after the first epoch, and then where that takes less than 2% of the training's time so far; of
+    several workers by none.
 
     Args:
         real: images of the training data, or a Dataset, whose variety is the measure; None: samples are not compared.
         classifier: a model from images in [-1, 1] to logits of classes; None: classes are not counted.
-        n: samples to draw; of ten even classes 256 miss one by chance once in 10^10 times. seed: of their latents.
+        n: samples to draw; of ten even classes 256 miss one by chance once in 10^10 times. Where there are so many
+            classes that one is missed by chance, none is counted. seed: of their latents.
         say: what takes the sentences.
     """
 
     def __init__(self, real=None, classifier=None, n=256, seed=0, say=None):
         super().__init__()
-        real = getattr(real, "images", real)  # of a Dataset
-        self.variety = None if real is None else variety(images.to_float(real[:n]))
-        self.classifier, self.n, self.seed = classifier, n, seed
+        if real is not None:
+            real = images.in_contract(getattr(real, "images", real))  # of a Dataset
+            real = variety(images.to_float(real[:: max(1, len(real) // n)]))  # a folder's come class by class
+        self.variety, self.classifier, self.n, self.seed = real, classifier, n, seed
         self.say = say or (lambda sentence: print(sentence, file=sys.stderr, flush=True))
 
     def on_train_begin(self, logs=None):
@@ -100,7 +103,8 @@ class CollapseWatch(keras.callbacks.Callback):
         """Look at the logs, and where there is time at samples."""
         logs = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
         seen = self.of_logs(logs)
-        if (self.variety or self.classifier) and self.spent + self.longest <= 0.02 * (time.monotonic() - self.started):
+        due = self.spent + self.longest <= 0.02 * (time.monotonic() - self.started)
+        if (self.variety or self.classifier) and due and not gradients.across_workers():  # whose clocks may disagree
             begun = time.monotonic()
             seen |= self.of_samples(self.model.generate(self.n, seed=self.seed))
             taken = time.monotonic() - begun
@@ -112,7 +116,10 @@ class CollapseWatch(keras.callbacks.Callback):
 
     def of_logs(self, logs):
         """{what: sentence} of accuracies and losses."""
-        seen, shares = {}, [logs[name] for name in ("real_accuracy", "fake_accuracy", "pair_accuracy") if name in logs]
+        seen = {}
+        if getattr(getattr(self.model, "loss", None), "name", None) == "wasserstein":
+            return seen  # a good critic tells nearly all pairs apart, and its scores have no unit
+        shares = [logs[name] for name in ("real_accuracy", "fake_accuracy", "pair_accuracy") if name in logs]
         right = np.mean(shares) if shares else 0.75
         if right > 0.95:
             seen["wins"] = (
@@ -126,10 +133,11 @@ class CollapseWatch(keras.callbacks.Callback):
             )
         now = {name: abs(value) for name, value in logs.items() if name in ("generator_loss", "discriminator_loss")}
         for name, value in now.items():
-            before = [epoch[name] for epoch in self.losses if name in epoch]
-            if before and value > 5 * (before := np.median(before)) + 1:
+            earlier = [epoch[name] for epoch in self.losses if name in epoch]
+            usual = np.median(earlier) if earlier else value
+            if value > 5 * usual + 1:
                 seen[name] = (
-                    f"{name} runs away: {value:.3g}, where it used to be {before:.3g}. Try a lower learning rate."
+                    f"{name} runs away: {value:.3g}, where it used to be {usual:.3g}. Try a lower learning rate."
                 )
         self.losses.append(now)
         return seen
@@ -146,15 +154,17 @@ class CollapseWatch(keras.callbacks.Callback):
                 )
         if self.classifier:
             logits = keras.ops.convert_to_numpy(self.classifier(samples, training=False))
-            missing = sorted(set(range(logits.shape[1])) - set(logits.argmax(axis=1).tolist()))
-            if missing:
+            classes = logits.shape[1]
+            missing = sorted(set(range(classes)) - set(logits.argmax(axis=1).tolist()))
+            if missing and classes * (1 - 1 / classes) ** self.n < 1e-3:
                 seen["missing"] = f"no sample of {len(samples)} is of class {', '.join(map(str, missing))}."
         return seen
 
 
 def variety(pictures):
     """How far two images lie apart, in the root mean square: twice the variance over them, summed over pixels."""
-    return float(np.sqrt(2 * np.var(np.asarray(pictures, "float64"), axis=0).sum()))
+    pictures = keras.ops.convert_to_numpy(pictures).astype("float64")
+    return float(np.sqrt(2 * np.var(pictures, axis=0).sum()))
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -166,18 +176,21 @@ class SampleGrid(keras.callbacks.Callback):
 
     def __init__(self, folder, n=64, seed=0):
         super().__init__()
-        self.folder, self.n, self.seed = pathlib.Path(folder), n, seed
+        self.folder, self.n, self.seed, self.last = pathlib.Path(folder), n, seed, None
 
     def on_epoch_end(self, epoch, logs=None):
         """Write the grid, of the average."""
         self.folder.mkdir(parents=True, exist_ok=True)
         grid = plotting.grid(self.model.generate(self.n, seed=self.seed))
-        images.write(self.folder / f"epoch-{epoch + 1:04d}.png", grid)
+        self.last = self.folder / f"epoch-{epoch + 1:04d}.png"
+        images.write(self.last, grid)
 
     def on_train_end(self, logs=None):
-        """Write the animation, of all pictures in the folder: those of a training that is resumed too."""
-        if paths := sorted(self.folder.glob("epoch-*.png")):
-            images.write_animation(self.folder / "animation.gif", [images.read(path) for path in paths])
+        """Write the animation, of all pictures up to the last: of a training that is resumed those before it too."""
+        if self.last is not None:
+            frames = [images.read(path) for path in sorted(self.folder.glob("epoch-*.png")) if path <= self.last]
+            frames = [frame for frame in frames if frame.shape == frames[-1].shape]  # none of another model
+            images.write_animation(self.folder / "animation.gif", frames)
 
 
 class BestPair(keras.callbacks.Callback):

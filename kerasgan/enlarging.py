@@ -1,6 +1,9 @@
 """A data set enlarged by a model that draws images of a class."""
 
+import os
+
 import numpy as np
+from keras import ops
 
 from kerasgan import zoo
 from kerasgan.images import in_contract, to_float
@@ -19,18 +22,18 @@ def enlarge(images, labels, model, per_class, *, seed=0):
     Args:
         images: (n, height, width, channels), uint8 or floats in [-1, 1], of the model's shape.
         labels: integers (n,), classes of the model.
-        model: one that draws images of a class, or the name of such an entry.
+        model: one that draws images of a class, or the name or path of such an entry.
         per_class: generated images of each class, an integer of at least 1.
         seed: of the generated images.
 
     Returns:
-        (images, labels): real first, then class by class; of the images' own type.
+        (images, labels): real first, then class by class; uint8, or float32 in [-1, 1] where floats were given.
 
     Raises:
         ValueError: a model without classes, images of another shape, or labels that are not one of its classes for each
             image.
     """
-    model = zoo.load(model) if isinstance(model, str) else model
+    model = zoo.load(model, metrics=False) if isinstance(model, str | os.PathLike) else model
     if not getattr(model, "conditional", False):
         raise ValueError(f"{type(model).__name__} draws no images of a class: take a conditional model, as CGAN.")
     rules.check_count("per_class", per_class)
@@ -40,5 +43,5 @@ def enlarge(images, labels, model, per_class, *, seed=0):
     rules.check_labels(model, labels)
     wanted = np.repeat(np.unique(labels), per_class)
     drawn = model.generate(labels=wanted, seed=seed)
-    drawn = drawn if images.dtype == np.uint8 else np.asarray(to_float(drawn))
+    drawn = drawn if images.dtype == np.uint8 else ops.convert_to_numpy(to_float(drawn))
     return np.concatenate([images, drawn]), np.concatenate([labels, wanted.astype(labels.dtype)])

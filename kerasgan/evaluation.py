@@ -8,6 +8,7 @@ from kerasgan import cards, data, mirror, protocols, zoo
 
 SAMPLES = 10_000
 SEEDS = (1, 2, 3)  # of the samples; none of them chose anything
+CHANCE = ("seed", "minutes", "machine", "chosen")  # in which trainings of one recipe differ
 
 
 def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", beside=(), write=False):
@@ -48,7 +49,7 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", be
     train = first(seen, ruler.samples, card["data"]["train"])
     anchor, drawn = ruler.measure(train, real=True), measured(ruler, model, seeds)
     shared = compared(card, seeds, source, test, train) | ruler.says
-    records = [recorded(m, drawn[m], anchor[m], shared | ruler.own.get(m, {})) for m in drawn]
+    records = [recorded(m, drawn[m], anchor.get(m), shared | ruler.own.get(m, {})) for m in drawn]
     if others:
         found = {seed: measured(ruler, zoo.restore(*other), seeds) for seed, other in others.items()}
         found[card["training"]["seed"]] = drawn
@@ -68,9 +69,8 @@ def trained_alike(card, beside):
     found = {}
     for folder, other in map(zoo.find, beside):
         seed = other["training"]["seed"]
-        own = {key: other["training"][key] for key in ("seed", "minutes", "machine")}
-        alike = other["training"] == card["training"] | own
-        if not alike or any(other[key] != card[key] for key in ("recipe_sha256", "data")):
+        mine, theirs = ({k: v for k, v in c["training"].items() if k not in CHANCE} for c in (card, other))
+        if mine != theirs or any(other[key] != card[key] for key in ("recipe_sha256", "data")):
             raise ValueError(f"{folder} was not trained as {card['name']} was: its recipe, data or epochs are others.")
         if seed in (card["training"]["seed"], *found):
             raise ValueError(f"{folder} is of the training seed {seed}, as another: `kerasgan train --seed`.")

@@ -126,6 +126,13 @@ else:
     )
 
 
+def share(draw, n):
+    """This replica's part of `draw(count)`, noise for the `n` images of each replica: all of them share one seed."""
+    index, count = replica()
+    everyone = draw(n * count)
+    return everyone if count == 1 else everyone[index * n : (index + 1) * n]
+
+
 def losses_of(player, values):
     """The scalars of `values` whose name starts with the player's: `generator`, `generator_16`, ..."""
     return [value for name, value in values.items() if name == player or name.startswith(player + "_")]

@@ -76,7 +76,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
         kernels: how many numbers o(x_i) has. dimensions: of each kernel's space. kernel_initializer: of T.
 
     Raises:
-        ValueError: fewer than one kernel or dimension.
+        ValueError: fewer than one kernel or dimension, or inputs that are no vectors.
 
     Shapes: (batch, d) -> (batch, d + kernels), o(x) behind the features.
     """
@@ -95,13 +95,15 @@ class MinibatchDiscrimination(keras.layers.Layer):
 
     def build(self, input_shape):
         """Make T: (d, kernels * dimensions)."""
+        if len(input_shape) != 2:
+            raise ValueError(f"MinibatchDiscrimination takes (batch, d), saw {input_shape}: put a Flatten before it.")
         self.linear.build(input_shape)
 
     def call(self, inputs):
-        """The features, and how close the others are."""
-        places = ops.reshape(self.linear(inputs), (-1, self.kernels, self.dimensions))
+        """The features, and how close the others are; added in float32, for in half the small terms would be lost."""
+        places = ops.reshape(ops.cast(self.linear(inputs), "float32"), (-1, self.kernels, self.dimensions))
         apart = ops.sum(ops.abs(ops.expand_dims(places, 0) - ops.expand_dims(places, 1)), axis=-1)
-        return ops.concatenate([inputs, ops.sum(ops.exp(-apart), axis=1)], axis=-1)
+        return ops.concatenate([inputs, ops.cast(ops.sum(ops.exp(-apart), axis=1), inputs.dtype)], axis=-1)
 
     def compute_output_shape(self, input_shape):
         """(batch, d + kernels)."""
@@ -126,10 +128,10 @@ class MinibatchStddev(keras.layers.Layer):
 
     def call(self, inputs):
         """The features, and the number."""
-        middle = inputs - ops.mean(inputs, axis=0, keepdims=True)
+        x = ops.cast(inputs, "float32")  # in float16 neither a small square nor the epsilon would be there
         # epsilon inside the root: the slope of sqrt at 0, where all are alike, is infinite
-        spread = ops.mean(ops.sqrt(ops.mean(ops.square(middle), axis=0) + 1e-8))
-        return ops.concatenate([inputs, ops.ones_like(inputs[..., :1]) * spread], axis=-1)
+        spread = ops.mean(ops.sqrt(ops.mean(ops.square(x - ops.mean(x, axis=0, keepdims=True)), axis=0) + 1e-8))
+        return ops.concatenate([inputs, ops.ones_like(inputs[..., :1]) * ops.cast(spread, inputs.dtype)], axis=-1)
 
     def compute_output_shape(self, input_shape):
         """(batch, ..., channels + 1)."""

@@ -22,7 +22,7 @@ from kerasgan.metrics import precision_recall as precision_and_recall
 from kerasgan.metrics.neighbours import flat_levels
 
 SURE = 0.9  # the confidence under which a classifier calls an image unclear
-COPIES = 1000  # images that are held against every training image
+COPIES, ORIGINALS = 1000, 50_000  # images that are held against training images, and how many of these at most
 
 
 def of(name, card, test, train):
@@ -83,12 +83,13 @@ class Modern:
         ruler = fingerprint(extractor(self.classifier))[:16]
         self.says = {"extractor": card["extractor"], "extractor_sha256": ruler, "resize": "none", "dtype": "float64"}
         self.own, self.samples, self.labels = settings(len(test.images)), len(test.images), test.labels
-        self.shown, self.seen = test.images[:COPIES], train.images
+        self.shown, self.seen = test.images[:COPIES], train.images[:ORIGINALS]
+        self.own["copying"] |= {"training_images": len(self.seen)}
 
     def measure(self, samples, real=False):
         """{metric: value} of a Dataset; of samples with labels, and where test images have them, by class too."""
         found = remembered(self.classifier, samples) if real else judged(self.classifier, samples.images)
-        values = compare(self.real, found) | pixels(samples.images, self.shown, self.seen)
+        values = compare(self.real, found) | pixels(samples.images, self.shown, None if real else self.seen)
         if samples.labels is None or self.labels is None:
             return values
         return values | by_class(self.real, self.labels, found, samples.labels)
@@ -159,25 +160,28 @@ def compare(real, fake):
     }
 
 
-def pixels(samples, real, training):
-    """{"pixel_variance": over images, summed over pixels in [0, 1]; "copying": of the first 1,000 (`memorisation`)}."""
-    return {
-        "pixel_variance": float(np.var(flat_levels(samples), axis=0).sum() / 255**2),
-        "copying": memorisation(real, samples[:COPIES], training).copying,
-    }
+def pixels(samples, real, training=None):
+    """{"pixel_variance": over images, summed over pixels in [0, 1]; "copying": of the first 1,000 (`memorisation`)}.
+
+    The second only where training images are given: of those themselves it says nothing.
+    """
+    found = {"pixel_variance": float(np.var(flat_levels(samples), axis=0).sum() / 255**2)}
+    if training is not None:
+        found["copying"] = memorisation(real, samples[:COPIES], training).copying
+    return found
 
 
 def by_class(real, real_labels, fake, fake_labels):
     """Are samples of the class they were drawn for? How often the classifier agrees, and the least coverage of a class:
-    of its real images by the samples that were drawn for it.
+    of its real images by the samples that were drawn for it. A class of too few real images for that is left out.
     """
     k = settings(len(real.features))["worst_class_coverage"]["k"]
-    covered = []
+    found, covered = {"label_agreement": float(np.mean(fake.taken_for == fake_labels))}, []
     for label in np.unique(real_labels):
-        clouds = (real.features[real_labels == label], fake.features[fake_labels == label])
-        covered.append(density_coverage(*clouds, k)[1] if len(clouds[1]) else 0.0)
-    agreement = np.mean(fake.taken_for == fake_labels)
-    return {"label_agreement": float(agreement), "worst_class_coverage": float(min(covered))}
+        its, drawn = real.features[real_labels == label], fake.features[fake_labels == label]
+        if len(its) > k:
+            covered.append(density_coverage(its, drawn, k)[1] if len(drawn) > 1 else 0.0)
+    return found | ({"worst_class_coverage": float(min(covered))} if covered else {})
 
 
 # --- the papers' tables -----------------------------------------------------------------------------------------------
@@ -226,6 +230,8 @@ class NearestNeighbour:
     share = 5
 
     def __init__(self, card, test, figure):
+        if not card.get("class_names"):
+            raise ValueError(f"{card['name']} has no classes: the 1-nearest-neighbour error is of labelled samples.")
         if test.labels is None:
             raise ValueError(
                 f"{card['name']}: the test images have no labels, which the 1-nearest-neighbour error needs."

@@ -244,7 +244,7 @@ def scheduled(value, steps=None, rest=True):
         return last if last > 0 or rest else first
     over = max(1, round(steps * share))
     if kind == "cosine":
-        rise = round(over * warmup)
+        rise = min(round(over * warmup), over - 1)
         rising = dict(warmup_target=first, warmup_steps=rise) if rise else {}
         return keras.optimizers.schedules.CosineDecay(0.0 if rise else first, over - rise, last / first, **rising)
     return keras.optimizers.schedules.PolynomialDecay(first, over, end_learning_rate=last)

@@ -112,8 +112,7 @@ def trained(path, recipe, run, model, dataset, validation, resume, callbacks, ve
         raise FileNotFoundError(f"{run} lacks its history.json, of which the card tells: put it back, or start anew.")
     saver = SaveCheckpoints(checkpoints, recipe["training"].get("checkpoint_steps", 200))
     history = History(run / "history.json", since=start)
-    judge = recipe["card"].get("extractor")
-    watch = CollapseWatch(dataset, judge and zoo.load(judge))
+    watch = CollapseWatch(dataset, zoo.load(recipe["card"]["extractor"]) if validation else None)
     own = [history, saver, SampleGrid(run / "samples"), watch]  # history first: no checkpoint may be ahead of it
     best = BestPair(run / "best.weights.h5")
     own = [best, *own] if validation else own

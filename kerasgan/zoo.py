@@ -143,12 +143,16 @@ def check_unchanged(name, changes):
 def changed(folder, card, changes):
     """A model like an entry's but for these arguments of its variant, with what it can take over; tells on stderr."""
     from kerasgan import recipes
-    from kerasgan.models.transfer import told, transfer
+    from kerasgan.models.transfer import report, transfer
 
-    model = recipes.build(card["model"] | changes)
-    rows = transfer(restore(folder, card), model)
+    old = restore(folder, card)
+    section = old.config | card["model"]  # with what it left to the variant, which goes by the size
+    if "average_half_life" in changes or "average_momentum" in changes:  # the one stands for the other
+        section = {key: value for key, value in section.items() if not key.startswith("average_")}
+    model = recipes.build(section | changes)
+    rows = transfer(old, model)
     recipes.compile_model(model, card["compile"])
-    print(f"From {card['name']}:\n{told(rows)}", file=sys.stderr)
+    print(f"From {card['name']}:\n{report(rows)}", file=sys.stderr)
     return model
 
 

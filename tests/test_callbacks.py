@@ -111,6 +111,12 @@ def test_sample_grid_draws_the_same_latents_after_every_epoch(tmp_path):
         assert animation.n_frames == 4
         animation.seek(1)
         np.testing.assert_array_equal(np.asarray(animation.convert("L")), last[..., 0])
+    model.fit(pictures(8), batch_size=4, epochs=2, verbose=0, callbacks=[callbacks.SampleGrid(folder, n=3, seed=3)])
+    with Image.open(folder / "animation.gif") as animation:  # of another training: the older pictures are not its own
+        assert animation.n_frames == 2
+    model.fit(pictures(8), batch_size=4, epochs=1, verbose=0, callbacks=[callbacks.SampleGrid(folder, n=6, seed=3)])
+    with Image.open(folder / "animation.gif") as animation:
+        assert getattr(animation, "n_frames", 1) == 1
 
 
 # --- the best pair ----------------------------------------------------------------------------------------------------

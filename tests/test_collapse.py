@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from test_callbacks import pictures, tiny
 
+import kerasgan
 from kerasgan import data
 from kerasgan.callbacks import CollapseWatch, variety
 
@@ -78,10 +79,31 @@ def test_samples_that_are_alike_and_a_class_that_is_missing(halves):
     assert list(callback.of_samples(np.concatenate([dark, bright]))) == ["missing"]
     assert watch(real=data.Dataset(real, batch_size=1))[0].variety == callback.variety
     assert watch()[0].of_samples(dark) == {}, "nothing to compare with"
+    few, _ = watch(classifier=halves, n=8)
+    assert few.of_samples(dark[:8]) == {}, "of three classes eight samples miss one by chance"
+
+
+def test_real_images_of_a_folder_come_class_by_class():
+    """Of 40 dark and 40 bright ones every tenth is looked at, and not the first eight."""
+    real = np.repeat(np.array([0, 255], "uint8"), 40).reshape(80, 1, 1, 1)
+    assert watch(real=real, n=8)[0].variety == pytest.approx(2**0.5)
+    with pytest.raises(ValueError, match="Float images lie in .-1, 1."):
+        watch(real=real / 255)
+
+
+def test_a_critic_is_no_discriminator():
+    """It tells nearly all pairs apart when all is well, and its losses have no unit."""
+    model = tiny()
+    model.compile(loss="wasserstein", penalty=kerasgan.penalties.gradient_penalty())
+    callback, said = watch()
+    callback.set_model(model)
+    for epoch in range(3):
+        callback.on_epoch_end(epoch, {"pair_accuracy": 0.99, "discriminator_loss": -40.0 * epoch})
+    assert said == []
 
 
 def test_of_a_training(halves, capsys):
-    """A generator that has collapsed is found by `fit`, on stderr, and looked at only where there is time."""
+    """A generator that has collapsed is found, and told on stderr."""
     model = tiny()
     for weight in model.generator.weights + model.average.weights:
         weight.assign(0 * weight)

@@ -12,6 +12,7 @@ from goldens import GOLDENS
 from keras import ops
 
 from kerasgan import callbacks, penalties
+from kerasgan.augmentations import DiffAugment
 
 
 @pytest.fixture(params=GOLDENS, ids=lambda golden: golden.name, scope="module")
@@ -47,7 +48,8 @@ def distributed():
         "one device": tf.distribute.OneDeviceStrategy("CPU:0"),
         "two replicas": tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
     }
-    found, rules = {}, {"penalty": penalties.gradient_penalty(0.1), "instance_noise": 0.1, "discriminator_steps": 2}
+    rules = {"penalty": penalties.gradient_penalty(0.1), "instance_noise": 0.1, "discriminator_steps": 2}
+    found, rules = {}, rules | {"augment": DiffAugment()}
     for golden in GOLDENS:
         start = None
         for name, strategy in strategies.items():

@@ -219,10 +219,10 @@ def test_units_are_dense_layers_before_the_projection_and_the_score():
     assert [layer.units for layer in of_type(discriminator, layers.Dense)] == [7, 1]
 
 
-def test_told_of():
-    inputs, told = paper.told_of(None)
+def test_label_input():
+    inputs, told = paper.label_input(None)
     assert inputs == [] and told("x") == "x"
-    (labels,), told = paper.told_of(4)
+    (labels,), told = paper.label_input(4)
     assert labels.shape == (None, 4) and told(keras.Input((5, 5, 2))).shape == (None, 5, 5, 6)
     assert paper.dense(3, False)(keras.Input((2,))).shape == (None, 3)
 

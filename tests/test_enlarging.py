@@ -1,5 +1,7 @@
 """A data set enlarged by a conditional model."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from goldens import GOLDENS, cgan, gan
@@ -48,4 +50,4 @@ def test_a_model_without_classes_is_refused():
     with pytest.raises(ValueError, match="GAN draws no images of a class: take a conditional model, as CGAN"):
         enlarge(GOLDEN.images(3), [0, 1, 2], gan(), 2)
     with pytest.raises(ValueError, match="DCGAN draws no images of a class"):
-        enlarge(np.zeros((3, 28, 28, 1), "uint8"), [0, 1, 2], "dcgan_mnist", 2)
+        enlarge(np.zeros((3, 28, 28, 1), "uint8"), [0, 1, 2], pathlib.Path("zoo", "dcgan_mnist"), 2)

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -41,11 +42,19 @@ def told(tmp_path_factory):
             image[: 8 * label + 2] = 220
         np.savez(place / f"{split}.npz", images=images, labels=labels)
     (place / "told.toml").write_text(RECIPE.replace("FOLDER", place.as_posix()))
+    return place, made(place, place / "told", seed=0)
+
+
+def made(place, folder, seed, chosen=None):
+    """The entry of a training of that seed."""
+    keras.utils.set_random_seed(seed)
     recipe = recipes.read(place / "told.toml")
+    recipe["training"]["seed"] = seed
     model = recipes.build(recipe["model"])
     model.compile()
-    dataset = data.read(place / "train.npz", batch_size=8)
-    return place, entries.of_game(place / "told", place / "told.toml", recipe, model, dataset, [])
+    return entries.of_game(
+        folder, place / "told.toml", recipe, model, data.read(place / "train.npz", batch_size=8), [], chosen
+    )
 
 
 def test_by_class_in_the_features_of_the_extractor(told):
@@ -72,25 +81,28 @@ def test_by_the_tables_of_the_papers(told):
 def test_trainings_that_differ_in_their_seed(told, tmp_path):
     """Each record says what every training came to; the card shows it in a column of its own."""
     place, folder = told
-    others = [tmp_path / name for name in ("one", "same", "longer", "elsewhere")]
-    changes = ({"training": {"seed": 1}}, {}, {"training": {"seed": 1, "steps": 7}}, {"recipe_sha256": "another"})
-    for other, change in zip(others, changes, strict=True):
+    other_seed = made(place, tmp_path / "one", seed=1, chosen={"epoch": 3, "monitor": "x", "value": 1.0})
+    refused = [tmp_path / name for name in ("same", "longer", "elsewhere")]
+    changes = ({}, {"training": {"seed": 1, "steps": 7}}, {"recipe_sha256": "another"})
+    for other, change in zip(refused, changes, strict=True):
         shutil.copytree(folder, other)
         card = json.loads((other / "card.json").read_text())
         training = card["training"] | change.get("training", {})
         (other / "card.json").write_text(json.dumps(card | change | {"training": training}))
     alone = evaluation.evaluate(folder, n=30, seeds=(4, 5), protocol="paper")
-    records = evaluation.evaluate(folder, n=30, seeds=(4, 5), protocol="paper", beside=[others[0]])
+    records = evaluation.evaluate(folder, n=30, seeds=(4, 5), protocol="paper", beside=[other_seed])
     for record, without in zip(records, alone, strict=True):
-        assert record == without | {"trainings": {"0": record["value"], "1": pytest.approx(record["value"])}}
+        assert record == without | {"trainings": {"0": record["value"], "1": record["trainings"]["1"]}}
         cards.check_comparable(record, without)
+    found = evaluation.evaluate(other_seed, n=30, seeds=(4, 5), protocol="paper")
+    assert [record["trainings"]["1"] for record in records] == [record["value"] for record in found]
+    assert records[0]["trainings"]["1"] != records[0]["value"]
     head, _, first, _ = cards.measured(records)[2:6]
     assert head.endswith("| by training seed |") and f"0: {records[0]['value']:.4g}, 1: " in first
     assert "by training seed" not in "".join(cards.measured(alone)) and cards.trainings(alone[0]) == ""
     assert "trainings" not in cards.protocol(records[0])
-    for other, sentence in zip(
-        others[1:], ("is of the training seed 0, as another", *["was not trained as told"] * 2), strict=True
-    ):
+    sentences = ("is of the training seed 0, as another", *["was not trained as told"] * 2)
+    for other, sentence in zip(refused, sentences, strict=True):
         with pytest.raises(ValueError, match=sentence):
             evaluation.trained_alike(zoo.info(folder), [other])
 

@@ -7,7 +7,7 @@ import pytest
 from keras import ops
 
 from kerasgan import gradients
-from kerasgan.gradients import across_workers, agreed, losses_of, of_players, replica, replicas, with_slope
+from kerasgan.gradients import across_workers, agreed, losses_of, of_players, replica, replicas, share, with_slope
 
 
 def sgd():
@@ -185,3 +185,10 @@ def test_a_loss_scale_falls_on_all_replicas_or_on_none(found):
     assert np.isfinite(found["plain"]).tolist() == [True, False], "else the vote has nothing to decide"
     assert np.isinf(found["vote"]).all()
     assert found["vote, all finite"] == [pytest.approx(8 * x) for x in found["two"]]
+
+
+def test_share_is_a_part_of_what_all_draw(monkeypatch):
+    """The second of three replicas, of two images each: places 2 and 3 of six."""
+    assert share(lambda n: list(range(n)), 2) == [0, 1]
+    monkeypatch.setattr(gradients, "replica", lambda: (1, 3))
+    assert share(lambda n: list(range(n)), 2) == [2, 3]

@@ -103,6 +103,8 @@ def test_minibatch_discrimination_is_refused_and_saved(tmp_path):
     for kernels, dimensions in ((0, 1), (1, 0)):
         with pytest.raises(ValueError, match=f"at least 1 kernel of 1 dimension; saw {kernels} and {dimensions}"):
             MinibatchDiscrimination(kernels, dimensions)
+    with pytest.raises(ValueError, match="MinibatchDiscrimination takes .batch, d., saw .*: put a Flatten before it"):
+        MinibatchDiscrimination()(np.zeros((2, 4, 4, 3), "float32"))
     images = keras.Input((4, 4, 1))
     x = ConcatenateLabels()([MinibatchStddev()(images), keras.layers.Flatten()(images)])
     x = SpectralNormalization(keras.layers.Conv2D(3, 2, use_bias=False))(x)

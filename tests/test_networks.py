@@ -61,6 +61,14 @@ def test_float32_copy():
     np.testing.assert_allclose(networks.float32_copy(network, "again")(x), network(x), atol=0.02)
 
 
+def test_a_float32_copy_reaches_the_layer_inside_a_wrapper():
+    with networks.policy("mixed_bfloat16"):
+        network = small(SpectralNormalization(layers.Dense(3)))
+    copy = networks.float32_copy(network, "copy")
+    assert {layer.compute_dtype for layer in networks.layers_of(copy)} == {"float32"}
+    assert "bfloat16" in {layer.compute_dtype for layer in networks.layers_of(network)}
+
+
 # --- looking inside ---------------------------------------------------------------------------------------------------
 
 

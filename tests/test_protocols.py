@@ -94,6 +94,7 @@ def test_where_nothing_can_be_written_it_is_worked_out_each_time(plain, tmp_path
 # --- which protocol ---------------------------------------------------------------------------------------------------
 
 CARD = {"name": "x", "data": {}}
+CLASSES = CARD | {"class_names": ["a", "b", "c"]}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,7 @@ CARD = {"name": "x", "data": {}}
         ("paper", {"extractor": "judge"}, "x names no paper's table to measure it by .`paper_table` in its recipe"),
         ("paper", {"paper_table": "parsen"}, "Unknown paper_table 'parsen'. Did you mean 'parzen'?"),
         ("paper", {"paper_table": "parzen"}, "x has no validation split on its card"),
+        ("paper", {"paper_table": "cdcgan"}, "x has no classes: the 1-nearest-neighbour error is of labelled samples"),
     ],
 )
 def test_what_a_card_must_name(name, card, sentence):
@@ -137,7 +139,10 @@ def test_modern_measures_in_the_features_of_the_cards_extractor(tmp_path, monkey
     from kerasgan.models.classifiers import extractor
 
     assert protocol.says["extractor_sha256"] == metrics.fingerprint(extractor(lenet))[:16]
-    assert protocol.own == protocols.settings(150) and protocol.says["extractor"] == "lenet_mnist"
+    assert (
+        protocol.own == protocols.settings(150) | {"copying": {"images": 150, "training_images": 60}}
+        and protocol.says["extractor"] == "lenet_mnist"
+    )
 
 
 def test_parzen_is_the_published_window(tmp_path):
@@ -159,8 +164,8 @@ def test_the_tables_of_conditional_models(tmp_path):
     rng = np.random.default_rng(0)
     test, held_out = (labelled_squares(rng, n) for n in (20, 12))
     np.savez(tmp_path / "validation.npz", images=held_out.images)
-    card = CARD | {"paper_table": "cgan", "data": {"validation": str(tmp_path / "validation.npz")}}
-    cgan, cdcgan = (protocols.of("paper", c, test, None) for c in (card, CARD | {"paper_table": "cdcgan"}))
+    card = CLASSES | {"paper_table": "cgan", "data": {"validation": str(tmp_path / "validation.npz")}}
+    cgan, cdcgan = (protocols.of("paper", c, test, None) for c in (card, CLASSES | {"paper_table": "cdcgan"}))
     assert cgan.samples == cdcgan.samples == 100
     good, wrong = labelled_squares(rng, 100), labelled_squares(rng, 100)
     wrong.labels = 2 - wrong.labels  # 1 is right, 0 and 2 are asked for as each other
@@ -176,7 +181,7 @@ def test_the_tables_of_conditional_models(tmp_path):
     with pytest.raises(
         ValueError, match="x: the test images have no labels, which the 1-nearest-neighbour error needs"
     ):
-        protocols.of("paper", CARD | {"paper_table": "cdcgan"}, data.Dataset(test.images, batch_size=1), None)
+        protocols.of("paper", CLASSES | {"paper_table": "cdcgan"}, data.Dataset(test.images, batch_size=1), None)
 
 
 def labelled_squares(rng, n):
@@ -195,6 +200,7 @@ def test_pixels_by_hand():
     found = protocols.pixels(images, real, images)
     assert found == {"pixel_variance": pytest.approx(0.01), "copying": 1.0}
     assert protocols.pixels(real, real, images) == {"pixel_variance": 0.0, "copying": 0.5}
+    assert protocols.pixels(images, real) == {"pixel_variance": pytest.approx(0.01)}, "of training images themselves"
 
 
 def test_by_class(plain):
@@ -213,5 +219,7 @@ def test_by_class(plain):
     few = np.where(np.arange(40) < 4, labels, 1 - labels)  # two of a class are drawn for it, the rest for the other
     mixed = protocols.by_class(real, labels, real, few)
     assert mixed["label_agreement"] == 0.1 and 0.1 < mixed["worst_class_coverage"] < 1
+    five = protocols.by_class(protocols.judged(plain, images[:10]), labels[:10], real, labels)
+    assert five == {"label_agreement": 1.0}, "five real images of a class are too few"
     one_missing = protocols.by_class(real, labels, real, np.zeros(40, int))
     assert one_missing == {"label_agreement": 0.5, "worst_class_coverage": 0.0}

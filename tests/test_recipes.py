@@ -161,6 +161,7 @@ def test_what_build_refuses(changes, error, sentence):
         ({"schedule": "cosine", "first": 1.0, "last": 0.1}, {0: 1, 50: 0.55, 100: 0.1, 1000: 0.1}),
         ({"schedule": "cosine", "first": 2, "last": 0, "over": 0.5}, {25: 1, 10: 1 + math.cos(math.pi / 5), 50: 0}),
         ({"schedule": "cosine", "first": 2, "last": 0.2, "warmup": 0.2}, {0: 0, 10: 1, 20: 2, 60: 1.1, 100: 0.2}),
+        ({"schedule": "cosine", "first": 2, "last": 1, "warmup": 0.99, "steps": 2}, {0: 0, 1: 2, 2: 1}),
         ({"schedule": "linear", "first": 3, "last": 1, "over": 0}, {1: 1}),
         ({"schedule": "linear", "first": 4, "last": 2, "steps": 10}, {0: 4, 5: 3, 10: 2, 100: 2}),
     ],

@@ -115,6 +115,19 @@ def test_every_allowed_pair_takes_a_finite_step(choice):
     assert sum(moved) >= len(moved) - 2, "but for biases that BatchNorm takes away"
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("layer", CHOICES["layer"][2:])
+def test_in_half_precision_every_layer_of_the_discriminator_moves(layer, policy):
+    """All images alike, where a deviation in float16 would have no slope."""
+    with networks.policy(policy):
+        model = dcgan(discriminator=judge(layer, 1))
+    model.compile(*(keras.optimizers.SGD(0.1) for _ in range(2)), run_eagerly=True)
+    before = [keras.ops.convert_to_numpy(v).copy() for v in model.discriminator.trainable_variables]
+    model.fit(np.full((16, 16, 16, 1), 130, "uint8"), batch_size=8, epochs=3, verbose=0)
+    after = map(keras.ops.convert_to_numpy, model.discriminator.trainable_variables)
+    assert model.is_finite() and all(not np.array_equal(old, new) for old, new in zip(before, after, strict=True))
+
+
 def test_spectral_normalisation_follows_the_steps():
     """Trained, sigma is the largest singular value of the kernel as it now stands."""
     model = dcgan(discriminator=judge("spectral_norm", 1))

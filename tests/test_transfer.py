@@ -16,9 +16,9 @@ from kerasgan.models.transfer import (
     axes_of,
     over_channels,
     over_picture,
+    report,
     resized,
     taken_over,
-    told,
     transfer,
 )
 
@@ -30,6 +30,14 @@ def drawn(model, *inputs):
 
 def scores(model, *given):
     return ops.convert_to_numpy(model.discriminator([*given] if len(given) > 1 else given[0]))
+
+
+def make_colour(make, **options):
+    """A golden's networks, for colour."""
+    if make is dcgan:
+        return kerasgan.DCGAN((16, 16, 3), latent_size=8, width=4, kernel_size=3, **options)
+    sizes = {"latent_size": 8, "units": (16,), "discriminator_units": (6, 4), "pieces": 2, "dropout": (0.0, 0.0)}
+    return kerasgan.GAN((15, 18, 3), **sizes, **options)
 
 
 def latents(n=5, size=8):
@@ -65,11 +73,7 @@ def test_the_same_kind_is_the_same_model():
 def test_grey_to_colour_and_back(make):
     """Three equal channels of what was drawn; grey pictures in colour are judged as they were; and back again."""
     grey = stirred(make())
-    shape = grey.image_shape[:2]
-    build = {dcgan: lambda s: kerasgan.DCGAN(s, latent_size=8, width=4, kernel_size=3),
-             gan: lambda s: kerasgan.GAN(s, latent_size=8, units=(16,), discriminator_units=(6, 4), pieces=2,
-                                         dropout=(0.0, 0.0))}[make]  # fmt: skip
-    colour, again = build((*shape, 3)), build((*shape, 1))
+    colour, again = make_colour(make), make()
     rows = transfer(grey, colour)
     assert counts(rows)[RESIZED] >= 2 and counts(rows)[NEW] == 0
     images = drawn(grey, latents())
@@ -78,6 +82,17 @@ def test_grey_to_colour_and_back(make):
     transfer(colour, again)
     np.testing.assert_allclose(drawn(again, latents()), images, atol=1e-5)
     np.testing.assert_allclose(scores(again, images), scores(grey, images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [dcgan, gan], ids=["convolutions", "perceptrons"])
+def test_packed_images_become_colour_each_for_itself(make):
+    grey, colour = stirred(make(pack=2)), make_colour(make, pack=2)
+    transfer(grey, colour)
+    pair = np.random.default_rng(1).uniform(-1, 1, (4, *grey.image_shape[:2], 2)).astype("float32")
+    both = np.repeat(pair, 3, axis=3)
+    np.testing.assert_allclose(scores(colour, both), scores(grey, pair), rtol=1e-4, atol=1e-5)
+    alone = make()
+    assert NEW in hows(transfer(grey, alone), "discriminator"), "a pair is no image"
 
 
 def test_other_classes_start_as_their_mean():
@@ -120,16 +135,18 @@ def test_another_depth_is_counted_from_the_image():
     """16x16 doubles twice, 32x32 three times: the two levels next to the image are kept, what lies before is new."""
     old, new = stirred(dcgan()), kerasgan.DCGAN((32, 32, 1), latent_size=8, width=4, kernel_size=3)
     rows = transfer(old, new)
-    generator = {row.name.split("/")[0]: row.how for row in rows if row.network == "generator"}
-    assert list(generator.values()).count(NEW) >= 1
-    by_layer = [(new_.name, old_ and old_.name) for new_, old_ in aligned(new.generator, old.generator, "generator")]
-    assert by_layer[0][1] and by_layer[-1][0].startswith("dense")
-    np.testing.assert_array_equal(new.generator.layers[-2].kernel, old.generator.layers[-2].kernel)
+    found = [row.name.split("/")[0].rstrip("_0123456789") + " " + row.how for row in rows if row.network == "generator"]
+    level = ["batch_normalization kept"] * 4
+    assert found[:11] == ["conv2d_transpose kept"] * 2 + level + ["conv2d_transpose kept"] + level
+    assert found[11] == "conv2d_transpose new" and found[-1] == "dense new" and not any("kept" in x for x in found[11:])
+    pairs = aligned(new.generator, old.generator, "generator")
+    partners = [other.name for _, other in pairs if other is not None]
+    assert len(partners) == len(set(partners)), "none stands for two"
 
 
 def test_the_report_in_words():
     old, new = dcgan(), kerasgan.DCGAN((16, 16, 3), latent_size=8, width=4, kernel_size=3)
-    words = told(transfer(old, new)).splitlines()
+    words = report(transfer(old, new)).splitlines()
     assert words[0] == f"generator: {len(old.generator.weights) - 2} kept, 2 resized, 0 new"
     assert words[3].startswith("discriminator: ") and words[3].endswith("1 resized, 0 new")
     assert words[1].startswith("  resized: conv2d_transpose") and words[1].endswith(
@@ -146,14 +163,15 @@ def test_two_variants_are_refused():
 
 
 def test_over_channels_by_hand():
-    grey, colour = np.array([[6.0]]), np.array([[1.0], [2.0], [6.0]])
-    assert over_channels(grey, 3, True).ravel().tolist() == [6, 6, 6]
-    assert over_channels(grey, 3, False).ravel().tolist() == [2, 2, 2]
-    assert over_channels(colour, 1, True).ravel().tolist() == [3]
-    assert over_channels(colour, 1, False).ravel().tolist() == [9]
-    assert over_channels(colour, 4, True).ravel().tolist() == [1, 2, 6, 3]
-    assert over_channels(colour, 4, False).ravel().tolist() == [1, 2, 6, 0]
-    assert over_channels(np.array([[1.0], [2.0], [6.0], [9.0]]), 3, True).ravel().tolist() == [1, 2, 6]
+    def over(values, count, output, pack=1):
+        axes = [Axes(output, n, 0, (0, 0, 0), pack) for n in (len(values) // pack, count)]
+        return over_channels(np.array(values, float)[:, None], *axes).ravel().tolist()
+
+    assert over([6], 3, True) == [6, 6, 6] and over([6], 3, False) == [2, 2, 2]
+    assert over([1, 2, 6], 1, True) == [3] and over([1, 2, 6], 1, False) == [9]
+    assert over([1, 2, 6], 4, True) == [1, 2, 6, 3] and over([1, 2, 6], 4, False) == [1, 2, 6, 0]
+    assert over([1, 2, 6, 9], 3, True) == [1, 2, 6] and over([1, 2, 6, 9], 1, True) == [3], "alpha is no colour"
+    assert over([6, 9], 3, False, pack=2) == [2, 2, 2, 3, 3, 3], "each image for itself"
 
 
 def test_over_picture_by_hand():
@@ -178,8 +196,8 @@ def test_along_and_resized_by_hand():
 
 def test_axes_of():
     model = kerasgan.GAN((6, 5, 3), latent_size=2, units=(4,), discriminator_units=(4,), pack=2)
-    assert axes_of(model.generator, model, "generator") == (True, 3, 0, (6, 5, 3))
-    assert axes_of(model.discriminator, model, "discriminator") == (False, 6, 0, (6, 5, 6))
+    assert axes_of(model.generator, model, "generator") == (True, 3, 0, (6, 5, 3), 1)
+    assert axes_of(model.discriminator, model, "discriminator") == (False, 3, 0, (6, 5, 6), 2)
 
 
 def test_taken_over_of_nothing_is_new():
@@ -197,8 +215,8 @@ def test_taken_over_of_nothing_is_new():
 
 def test_load_for_other_images(tiny_zoo, capsys):
     model = kerasgan.load("tiny", image_shape=(28, 28, 3))
-    told_ = capsys.readouterr()
-    assert told_.out == "" and told_.err.startswith("From tiny:\ngenerator: ") and " resized: " in told_.err
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.startswith("From tiny:\ngenerator: ") and " resized: " in told.err
     assert model.image_shape == (28, 28, 3) and model.compiled and model.measures == []
     grey = kerasgan.load("tiny").generate(3, seed=1)
     np.testing.assert_allclose(model.generate(3, seed=1), np.repeat(grey, 3, axis=3), atol=1)
@@ -208,6 +226,7 @@ def test_load_for_other_images(tiny_zoo, capsys):
         kerasgan.load("tiny", image_shpe=(28, 28, 3))
     with pytest.raises(ValueError, match="DCGAN halves both sides"):
         kerasgan.load("tiny", image_shape=(29, 29, 3))
+    assert kerasgan.load("tiny", average_half_life=1000.0).average_half_life == 1000, "in the place of its momentum"
 
 
 def test_what_is_no_entry_of_a_variant_is_loaded_as_it_is(tmp_path):

@@ -68,7 +68,7 @@ class Dataset(keras.utils.PyDataset):
         return digest.hexdigest()
 
     def first(self, n):
-        """The first `n` images, in batches of one."""
+        """The first `n` images with their labels, as a Dataset of batches of one."""
         return Dataset(self.images[:n], None if self.labels is None else self.labels[:n], batch_size=1, seed=self.seed)
 
     def __len__(self):

@@ -62,7 +62,8 @@ class Adversarial(Trainable):
         self.classes = networks.classes_of(self.generator)
         rules.check_players(self.generator, self.discriminator, self.image_shape, self.classes, pack)
         self.latent_distribution, self.average_half_life = latent_distribution, average_half_life
-        self.average_momentum = 0.999 if average_momentum is average_half_life is None else average_momentum
+        neither = average_momentum is None and average_half_life is None
+        self.average_momentum = 0.999 if neither else average_momentum
         self.pack, self.seed = pack, random.seed_of(seed)
         self.random = keras.random.SeedGenerator(self.seed)
         self.evaluation = keras.random.SeedGenerator(self.seed)

@@ -114,7 +114,7 @@ class CGAN(Adversarial):
         given = image_shape and tuple(image_shape)
         shape = given or networks.shape_judged(discriminator, pack) or (28, 28, 1)
         length, count = (100 if latent_size is None else latent_size), (10 if classes is None else classes)
-        triples = dict(units=list(units), discriminator_units=list(discriminator_units), pieces=list(pieces))
+        triples = dict(units=units, discriminator_units=discriminator_units, pieces=pieces)
         rules.check_flag("projection", projection)
         check_sizes(triples | {"latent_size": [length], "classes": [count], "image_shape": shape}, dropout)
 
@@ -133,6 +133,7 @@ class CGAN(Adversarial):
         )  # fmt: skip
         self.own = networks.passed(generator=generator, discriminator=discriminator)
         self.agree(given, latent_size, classes)
+        triples = {name: list(counts) for name, counts in triples.items()}
         self.config |= triples | dict(dropout=dropout, projection=projection)
 
     @classmethod
@@ -190,11 +191,10 @@ class CGAN(Adversarial):
 def check_sizes(counts, dropout):
     """Refuse lists of layers that are no three counts, a count below 1, and a share outside of [0, 1)."""
     for name, numbers in counts.items():
+        rules.check_counts(name, numbers)
         if name in ("units", "discriminator_units", "pieces") and len(numbers) != 3:
             raise ValueError(f"{name} is three counts: of the layer of the image or latents, of the class, and of both;"
                              f" saw {numbers}.")  # fmt: skip
-        for number in numbers:
-            rules.check_count(name, number)
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout is a share in [0, 1), of every hidden layer; saw {dropout}.")
 

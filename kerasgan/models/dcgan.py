@@ -47,7 +47,7 @@ def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions
     def hidden(x):
         return layers.ReLU()(layers.BatchNormalization()(x) if norm else x)
 
-    z, labels, told = keras.Input((latent_size,), name="latents"), *told_of(classes)
+    z, labels, told = keras.Input((latent_size,), name="latents"), *label_input(classes)
     side, x = (height >> levels, breadth >> levels, widths[0]), z
     for count in units:
         x = hidden(dense(count, not norm)(told(x)))
@@ -74,7 +74,7 @@ def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=
         A functional model: (batch, height, width, channels) in [-1, 1], with labels [that, (batch, labels)], -> logits
         (batch, 1).
     """
-    images, its, told = keras.Input(image_shape, name="images"), *told_of(labels)
+    images, its, told = keras.Input(image_shape, name="images"), *label_input(labels)
 
     def hidden(x, normed):
         return layers.LeakyReLU(0.2)(layers.BatchNormalization()(x) if normed else x)
@@ -161,8 +161,9 @@ class DCGAN(Adversarial):
             ),
         )
         counts = sizes | ({} if classes is None else {"classes": classes})
-        for name, value in [*counts.items(), *(("units", count) for count in units)]:
+        for name, value in counts.items():
             rules.check_count(name, value)
+        rules.check_counts("units", units)
         norms = dict(generator_norm=generator_norm, discriminator_norm=discriminator_norm)
         for name, value in norms.items():
             rules.check_flag(name, value)
@@ -233,7 +234,7 @@ def normal():
     return keras.initializers.RandomNormal(stddev=0.02)
 
 
-def told_of(classes):
+def label_input(classes):
     """([the input of one-hot labels], a function that joins them to a layer's input); ([], nothing) without classes."""
     if classes is None:
         return [], lambda x: x

@@ -100,10 +100,9 @@ class GAN(Adversarial):
         given = image_shape and tuple(image_shape)
         shape = given or networks.shape_judged(discriminator, pack) or (28, 28, 1)
         length = 100 if latent_size is None else latent_size
-        lists = dict(units=list(units), discriminator_units=list(discriminator_units))
-        for name, counts in {**lists, "pieces": [pieces], "latent_size": [length], "image_shape": shape}.items():
-            for count in counts:
-                rules.check_count(name, count)
+        lists = dict(units=units, discriminator_units=discriminator_units, image_shape=shape)
+        for name, counts in {**lists, "pieces": [pieces], "latent_size": [length]}.items():
+            rules.check_counts(name, counts)
         if len(dropout) != 2 or not all(0 <= share < 1 for share in dropout):
             raise ValueError(f"dropout is two shares in [0, 1), of the pixels and of each hidden layer; saw {dropout}.")
 
@@ -120,7 +119,8 @@ class GAN(Adversarial):
         )  # fmt: skip
         self.own = networks.passed(generator=generator, discriminator=discriminator)
         self.agree(given, latent_size)
-        self.config |= lists | dict(pieces=pieces, dropout=list(dropout))
+        lists = dict(units=list(units), discriminator_units=list(discriminator_units), dropout=list(dropout))
+        self.config |= lists | dict(pieces=pieces)
 
     @classmethod
     def paper(cls, image_shape=None, **options):

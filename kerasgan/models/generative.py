@@ -97,13 +97,14 @@ class Generative(keras.Model):
 
     def draw(self, like, shape, distribution, seed=None):
         """Noise for each sample of `like`. Replicas share one seed: each draws for all and takes its own part."""
-        n, (index, count) = ops.shape(like)[0], gradients.replica()
-        shape, seed = (n * count, *shape), seed or self.random
-        if distribution == "normal":
-            everyone = keras.random.normal(shape, seed=seed)
-        else:
-            everyone = keras.random.uniform(shape, -1, 1, seed=seed)
-        return everyone if count == 1 else everyone[index * n : (index + 1) * n]
+        seed = seed or self.random
+
+        def drawn(n):
+            if distribution == "normal":
+                return keras.random.normal((n, *shape), seed=seed)
+            return keras.random.uniform((n, *shape), -1, 1, seed=seed)
+
+        return gradients.share(drawn, ops.shape(like)[0])
 
     @staticmethod
     def images(data):

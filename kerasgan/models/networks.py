@@ -64,6 +64,9 @@ def float32_copy(network, name):
 
     def in_float32(layer):
         config = {**layer.get_config(), "dtype": "float32"}
+        if isinstance(layer, keras.layers.Wrapper):  # the layer inside has a policy of its own
+            inside = config["layer"]
+            config["layer"] = {**inside, "config": {**inside["config"], "dtype": "float32"}}
         return type(layer).from_config(config)
 
     with policy("float32"):  # for its inputs, and the model around its layers

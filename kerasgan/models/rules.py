@@ -34,6 +34,14 @@ def check_count(name, value):
         raise ValueError(f"{name} is an integer of at least 1; saw {value!r}.")
 
 
+def check_counts(name, values):
+    """Refuse what is no list of integers of at least 1."""
+    if not isinstance(values, list | tuple):
+        raise ValueError(f"{name} is a list of counts, one for each layer; saw {values!r}.")
+    for value in values:
+        check_count(name, value)
+
+
 def check_flag(name, value):
     """Refuse what is neither True nor False: "no" would count as yes."""
     if not isinstance(value, bool):

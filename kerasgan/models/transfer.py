@@ -1,7 +1,7 @@
 """What a model of other images or classes can take over from a trained one: for fine-tuning on data of another kind.
 
     >>> rows = transfer(kerasgan.load("dcgan_mnist"), DCGAN((32, 32, 3), width=32, ...))
-    >>> print(told(rows))
+    >>> print(report(rows))
     generator: 2 tensors kept, 1 resized, 8 new ...
 
 Layers stand for each other by how far they are from the image: that is where networks of other depths are alike.
@@ -54,8 +54,8 @@ def transfer(old, new):
     return rows
 
 
-def told(rows):
-    """The report in words: a line for each network, and below it what is not kept."""
+def report(rows):
+    """The rows in words: a line for each network, and below it what is not kept."""
     lines = []
     for part in dict.fromkeys(row.network for row in rows):
         mine = [row for row in rows if row.network == part]
@@ -68,15 +68,16 @@ def told(rows):
 class Axes(NamedTuple):
     """What the axes of a player's weights stand for.
 
-    Channels and positions are outputs of a generator and inputs of a discriminator: `output`. channels: of its images.
+    Channels and positions are outputs of a generator and inputs of a discriminator: `output`. channels: of an image.
     labels: length of the label vector, behind other inputs. picture: (height, width, channels) that it folds or
-    flattens.
+    flattens. pack: images that are judged together.
     """
 
     output: bool
     channels: int
     labels: int
     picture: tuple
+    pack: int = 1
 
 
 def axes_of(network, model, part):
@@ -85,7 +86,7 @@ def axes_of(network, model, part):
     folding = [layer for layer in network.layers if isinstance(layer, layers.Reshape | layers.Flatten)]
     shapes = [(x.output if isinstance(x, layers.Reshape) else x.input).shape[1:] for x in folding]
     picture = next((tuple(shape) for shape in shapes if len(shape) == 3), (0, 0, 0))
-    return Axes(part == "generator", model.image_shape[2] * pack, (model.classes or 0) * pack, picture)
+    return Axes(part == "generator", model.image_shape[2], (model.classes or 0) * pack, picture, pack)
 
 
 def aligned(network, other, part):
@@ -97,7 +98,7 @@ def aligned(network, other, part):
     if part == "generator":
         mine, theirs = mine[::-1], theirs[::-1]
     last = [theirs[-1]] if len(mine) != len(theirs) else []
-    partners = [*theirs, *[None] * len(mine)][: len(mine) - len(last)] + last
+    partners = [*theirs[: len(theirs) - len(last)], *[None] * len(mine)][: len(mine) - len(last)] + last
     return list(zip(mine, partners, strict=True))
 
 
@@ -134,6 +135,8 @@ def along(value, length, before, after):
     Labels are kept if there are as many. Otherwise each starts as the mean of those that were, as no class in
     particular; at 0 if there were none.
     """
+    if before.pack != after.pack:
+        return None
     for had, has in ((0, 0), (before.labels, after.labels)):
         body, labels, wanted = value[: len(value) - had], value[len(value) - had :], length - has
         if had != has:
@@ -141,23 +144,28 @@ def along(value, length, before, after):
             labels = np.repeat(middle, has, axis=0)
         if len(body) == wanted:
             return np.concatenate([body, labels])
-        if (len(body), wanted) == (before.channels, after.channels):
-            return np.concatenate([over_channels(body, wanted, before.output), labels])
+        if (len(body), wanted) == (before.pack * before.channels, after.pack * after.channels):
+            return np.concatenate([over_channels(body, before, after), labels])
         if (len(body), wanted) == (math.prod(before.picture), math.prod(after.picture)):
             found = over_picture(body, before, after)
             return None if found is None else np.concatenate([found, labels])
     return None
 
 
-def over_channels(value, count, output):
-    """The first axis from 1, 3 or 4 channels to `count`, so that grey stays grey and what is read sums to the same."""
-    had = len(value)
-    if had == 1:
-        return np.repeat(value, count, axis=0) / (1 if output else count)
-    if count == 1:
-        return value.mean(axis=0, keepdims=True) * (1 if output else had)
-    fourth = value[:3].mean(axis=0, keepdims=True) * output  # opaque or not: nobody has learnt it
-    return np.concatenate([value[:3], fourth])[:count]
+def over_channels(value, before, after):
+    """The first axis from 1, 3 or 4 channels to as many, so that grey stays grey and what is read sums to the same; of
+    every image that is judged together.
+    """
+    had, count, output, found = before.channels, after.channels, before.output, []
+    for image in np.split(value, before.pack):
+        middle = image[:3].mean(axis=0, keepdims=True)  # a fourth channel is no colour
+        if had == 1:
+            found.append(np.repeat(image, count, axis=0) / (1 if output else count))
+        elif count == 1:
+            found.append(middle * (1 if output else 3))
+        else:
+            found.append(np.concatenate([image[:3], middle * output])[:count])
+    return np.concatenate(found)
 
 
 def over_picture(value, before, after):
@@ -165,9 +173,9 @@ def over_picture(value, before, after):
     (height, width, channels), (rows, columns, count) = before.picture, after.picture
     maps = value.reshape(height, width, channels, -1)
     if channels != count:
-        if (channels, count) != (before.channels, after.channels):
+        if (channels, count) != (before.pack * before.channels, after.pack * after.channels):
             return None
-        maps = np.moveaxis(over_channels(np.moveaxis(maps, 2, 0), count, before.output), 0, 2)
+        maps = np.moveaxis(over_channels(np.moveaxis(maps, 2, 0), before, after), 0, 2)
     flat = maps.reshape(1, height, width, -1)
     grown = ops.convert_to_numpy(ops.image.resize(flat, (rows, columns), "bilinear", data_format="channels_last"))
     scale = 1 if before.output else height * width / (rows * columns)
