@@ -6,7 +6,7 @@
     [fine_tuning]      the rules that `load` compiles the finished entry with; else those of [compile], as they ended
     [data]             train, validation, test: what `kerasgan.data.read` takes; licence
     [training]         epochs, batch_size, seed, dtype_policy; choose: average and discriminator of the epoch that
-                       validation finds "best" become the entry, or the "last"
+                       validation finds "best" become the entry, or the "last"; then it may `validate_every` so many
     [card]             what the model card says that no program can know
 
 Nothing here runs code from a file: names are looked up in tables, arguments are numbers, strings and lists.
@@ -34,7 +34,7 @@ SECTIONS = {
     "augment": {"rotation", "shift", "flip"},
     "fine_tuning": set(),
     "data": {"train", "validation", "test", "licence"},
-    "training": {"epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps", "choose"},
+    "training": {"epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps", "choose", "validate_every"},
     "card": {
         "kind",
         "title",
@@ -57,7 +57,7 @@ READ_BY = {  # the keys of a section that this kind reads, where it reads not al
     "generator": {"augment": ()},
     "extractor": {"compile": ("optimizer",), "fine_tuning": (), "training": ("epochs", "batch_size", "seed")},
 }
-COUNTS = {"epochs": 1, "batch_size": 1, "checkpoint_steps": 1, "seed": 0}  # integers of [training], and their least
+COUNTS = {"epochs": 1, "batch_size": 1, "checkpoint_steps": 1, "validate_every": 1, "seed": 0}  # [training]'s least
 
 
 def read(path):
@@ -84,6 +84,8 @@ def read(path):
         raise ValueError(f"{path}: seed in [training] lies in [0, 2**31); saw {recipe['training']['seed']}.")
     check_card(path, recipe.get("card", {}))
     names.check_choice("value of choose", recipe["training"].get("choose", CHOICES[0]), CHOICES)
+    if recipe["training"].get("validate_every", 1) > 1 and recipe["training"].get("choose") != "last":
+        raise ValueError(f'{path}: validate_every is for choose = "last": the best epoch may be any.')
     check_schedules(path, recipe.get("compile", {}))
     variant = recipe["model"]["variant"]
     names.check_choice("variant", variant, VARIANTS)

@@ -26,6 +26,9 @@ class Interrupted(Exception):
     """The training was told to stop, and is saved: `--resume` goes on."""
 
 
+FREE = ("checkpoint_steps", "choose", "validate_every")  # of [training]: no bit of the weights depends on them
+
+
 def find_recipe(name):
     """The path of a recipe: a `.toml` file, or the name of an entry of the zoo that came with the package.
 
@@ -114,10 +117,12 @@ def trained(path, recipe, run, model, dataset, validation, resume, callbacks, ve
     history = History(run / "history.json", since=start)
     watch = CollapseWatch(dataset, zoo.load(recipe["card"]["extractor"]) if validation else None)
     own = [history, saver, SampleGrid(run / "samples"), watch]  # history first: no checkpoint may be ahead of it
-    best = BestPair(run / "best.weights.h5")
-    own = [best, *own] if validation else own
+    settings, best = recipe["training"], BestPair(run / "best.weights.h5")
+    choosing = validation and settings.get("choose") != "last"
+    own = [best, *own] if choosing else own
+    measured = (validation, settings.get("validate_every", 1))
     try:
-        play(model, dataset, recipe["training"]["epochs"], start, [*own, *callbacks], verbose, validation)
+        play(model, dataset, settings["epochs"], start, [*own, *callbacks], verbose, *measured)
     except FloatingPointError:
         if model.is_finite():  # StopOnNaN has put the last good weights back
             checkpoints.save(model)
@@ -125,9 +130,9 @@ def trained(path, recipe, run, model, dataset, validation, resume, callbacks, ve
     finally:
         saver.restore_handlers()  # Keras tells no callback of an error
     if saver.interrupted:
-        steps = recipe["training"]["epochs"] * len(dataset)
+        steps = settings["epochs"] * len(dataset)
         raise Interrupted(f"Stopped at step {int(model.step)} of {steps}, saved in {run}. Go on with --resume.")
-    chosen = best.give_back(model) if validation and recipe["training"].get("choose") != "last" else None
+    chosen = best.give_back(model) if choosing else None
     return entries.of_game(run / "entry", path, recipe, model, dataset, history.epochs, chosen)
 
 
@@ -179,7 +184,7 @@ def selection(recipe, model):
 
 def about(recipe, model, dataset, validation=None):
     """What a training must agree on with the checkpoint that it goes on from: rules, settings, pictures, selection."""
-    settings = {key: value for key, value in recipe["training"].items() if key not in ("checkpoint_steps", "choose")}
+    settings = {key: value for key, value in recipe["training"].items() if key not in FREE}
     pictures = {"train": recipe["data"]["train"], "fingerprint": dataset.fingerprint[:16]}
     if validation:
         pictures |= {"validation": recipe["data"]["validation"], "validation_fingerprint": validation.fingerprint[:16]}
@@ -216,9 +221,14 @@ def check_run(run, resume):
         raise PermissionError(f"Cannot write in {run}: {there} is not a writable folder. Choose another --output.")
 
 
-def play(model, dataset, epochs, start, callbacks, verbose, validation=None):
-    """Fit from step `start` to the end of the last epoch: a half-done epoch is finished first."""
-    measured = dict(validation_data=validation, validation_batch_size=dataset.batch_size)  # which fits into memory
+def play(model, dataset, epochs, start, callbacks, verbose, validation=None, every=1):
+    """Fit from step `start` to the end of the last epoch: a half-done epoch is finished first.
+
+    Args:
+        validation: images to measure after every so many epochs: `every`. The rest as in `train`.
+    """
+    size = dataset.batch_size  # which fits into memory
+    measured = dict(validation_data=validation, validation_batch_size=size, validation_freq=every)
     options = dict(callbacks=callbacks, verbose=verbose, **measured)
     epoch, done = divmod(start, len(dataset))
     if done:

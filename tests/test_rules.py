@@ -90,6 +90,13 @@ def test_a_generator_that_looks_across_images():
             " it: such layers are for the discriminator.", dcgan, generator=generator)  # fmt: skip
 
 
+def test_check_counts():
+    rules.check_counts("units", [3, 4])
+    rules.check_counts("units", ())
+    refused(ValueError, "units is a list of counts, one for each layer; saw 1024.", dcgan, units=1024)
+    refused(ValueError, "units is an integer of at least 1; saw 0.", dcgan, units=[3, 0])
+
+
 def test_check_average():
     rules.check_average(0.0, None)
     rules.check_average(None, 10_000)

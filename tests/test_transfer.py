@@ -11,6 +11,7 @@ from kerasgan.models.transfer import (
     NEW,
     RESIZED,
     Axes,
+    Tensor,
     aligned,
     along,
     axes_of,
@@ -206,7 +207,8 @@ def test_taken_over_of_nothing_is_new():
     axes = axes_of(model.discriminator, model, "discriminator")
     before = ops.convert_to_numpy(layer.kernel).copy()
     rows = taken_over("discriminator", layer, None, axes, axes)
-    assert hows(rows) == [NEW, NEW] and rows[0].before is None
+    assert hows(rows) == [NEW, NEW]
+    assert rows[0] == Tensor("discriminator", f"{layer.name}/kernel", NEW, None, (3, 3, 1, 4))
     np.testing.assert_array_equal(layer.kernel, before)
 
 
