@@ -6,6 +6,7 @@ from goldens import cgan, conditional_dcgan, dcgan, gan
 from keras import ops
 
 import kerasgan
+from kerasgan import zoo
 from kerasgan.models.transfer import (
     KEPT,
     NEW,
@@ -229,11 +230,16 @@ def test_load_for_other_images(tiny_zoo, capsys):
     with pytest.raises(ValueError, match="DCGAN halves both sides"):
         kerasgan.load("tiny", image_shape=(29, 29, 3))
     assert kerasgan.load("tiny", average_half_life=1000.0).average_half_life == 1000, "in the place of its momentum"
+    again = zoo.changed(*zoo.find("tiny"), {"image_shape": (28, 28, 3)})
+    np.testing.assert_array_equal(
+        again.generate(3, seed=1), kerasgan.load("tiny", image_shape=(28, 28, 3)).generate(3, seed=1)
+    )
 
 
 def test_what_is_no_entry_of_a_variant_is_loaded_as_it_is(tmp_path):
     with pytest.raises(ValueError, match="lenet_mnist can be loaded as it is alone: classes are for generators"):
         kerasgan.load("lenet_mnist", classes=3)
+    zoo.check_unchanged("lenet_mnist", {})
     dcgan().save(tmp_path / "x.keras")
     with pytest.raises(ValueError, match="x.keras can be loaded as it is alone: classes, pack are for generators"):
         kerasgan.load(tmp_path / "x.keras", classes=3, pack=2)
