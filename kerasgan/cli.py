@@ -223,8 +223,10 @@ def evaluate(name, source, n, protocol, beside, write, as_json):
 
     rows = evaluation.evaluate(name, n=n, source=source, protocol=protocol, beside=beside, write=write)
     rows = [row | {"verdict": cards.verdict(row)} for row in rows]
-    line = "{0:18} {1:36} real data {2:9} {3}"
-    words = [line.format(row["metric"], cards.spread(row), cards.real(row), row["verdict"]).rstrip() for row in rows]
+    words = []
+    for row in rows:
+        real = f"real data {cards.real(row):9}" if cards.real(row) else ""
+        words.append(f"{row['metric']:20} {cards.spread(row):36} {real} {row['verdict']}".rstrip())
     show(rows, as_json, lambda _: "\n".join(words))
 
 
