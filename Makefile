@@ -24,7 +24,7 @@ demo: $(VENV)/.demo
 	$(RUN) -m kerasgan demo
 
 test: $(VENV)/.dev $(if $(TORCH),$(TORCH_STAMP))
-	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(RUN) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.ruff
 	$(RUN) -m ruff check .
