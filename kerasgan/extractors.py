@@ -15,7 +15,7 @@ def train(path, recipe, run, *, callbacks=(), verbose="auto"):
     """Train an extractor by its recipe; returns the folder of its entry.
 
     The weights of the epoch that was best on the validation split are kept; the test split is read once, at the
-    end, for the card. Nothing is saved in between to go on from: it takes minutes.
+    end, for the card. Nothing is saved in between to go on from.
 
     Args:
         path, recipe: of the recipe; [compile] has the optimizer, [augment] what `augmented` takes.

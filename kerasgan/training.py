@@ -72,7 +72,7 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, seed=Non
     run = run_folder(path, output)
     extractor = recipe["card"].get("kind") == "extractor"
     if extractor and resume:
-        raise ValueError("An extractor trains in minutes and keeps no checkpoints: start again without --resume.")
+        raise ValueError("An extractor keeps no checkpoints: start again without --resume.")
     check_run(run, resume)
     if extractor:
         return extractors.train(path, recipe, run, callbacks=callbacks, verbose=verbose)

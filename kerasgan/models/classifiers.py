@@ -45,7 +45,7 @@ def lenet(image_shape=(28, 28, 1), classes=10):
 
 
 def convnet(image_shape=(32, 32, 3), classes=10, width=24):
-    """A small residual network, in the order of Page 2018 ("How to train your ResNet"); two cores train it in an hour.
+    """A small residual network, in the order of Page 2018 ("How to train your ResNet"), for two cores.
 
     After a first convolution three times: 3x3 convolution and max pooling, then a residual of two more convolutions (He
     et al. 2016, figure 2). BatchNorm (Ioffe and Szegedy 2015) before each ReLU. 55 million multiply-adds at 32x32x3.
