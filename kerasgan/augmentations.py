@@ -82,10 +82,15 @@ def shifted(images, seed, rows, columns):
     return images
 
 
-def cutout(images, seed, ratio=0.5):
-    """Without a rectangle of half the sides, whose middle lies anywhere."""
+def mirrored(images, seed):
+    """Half of them left for right."""
+    return ops.where(drawn(images, 0.0, 1.0, seed) < 0.5, images, ops.flip(images, axis=2))
+
+
+def cutout(images, seed, *ratios):
+    """Without a rectangle, whose middle lies anywhere, of so much of height and width: half of both by default."""
     inside = []
-    for axis in (1, 2):
+    for axis, ratio in zip((1, 2), ratios or (0.5, 0.5), strict=True):
         side = images.shape[axis]
         size = int(side * ratio + 0.5)
         first = ops.floor(drawn(images, 0, side + 1 - size % 2, seed)) - size // 2

@@ -153,7 +153,7 @@ def train(name, output, resume, source, epochs, seed, tensorboard, as_json):
     """Train by the recipe NAME, or by a recipe.toml.
 
     Ctrl-C saves; --resume with the same --data, --epochs and --seed goes on to the bits of a training that was never
-    stopped, on the CPU. An extractor keeps no checkpoints: Ctrl-C ends it, and it does not resume.
+    stopped, on the CPU.
     """
     from kerasgan import recipes, training
     from kerasgan.progress import Progress

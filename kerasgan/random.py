@@ -106,3 +106,20 @@ def state_of(model):
     """The model's random state, which Keras does not save: seed generators, those of its Dropout layers too."""
     weights = {id(weight) for weight in model.weights}
     return [v for v in model.variables if id(v) not in weights]  # Keras keeps metrics out of `variables`
+
+
+class SavesRandomState:
+    """Before `keras.Model` among a model's bases: seed generators, Dropout's too, are stored beside its weights."""
+
+    def save_own_variables(self, store):
+        """Keras saves no seed generator: each becomes a `random_<i>`."""
+        super().save_own_variables(store)
+        for i, state in enumerate(state_of(self)):
+            store[f"random_{i}"] = state
+
+    def load_own_variables(self, store):
+        """The counterpart of `save_own_variables`."""
+        weights = {name: store[name] for name in store.keys()}
+        for i, state in enumerate(state_of(self)):
+            state.assign(weights.pop(f"random_{i}"))
+        super().load_own_variables(weights)

@@ -2,7 +2,7 @@
 
     [model]            variant and the arguments of its constructor
     [compile]          the rules of the game; numbers may be schedules: {schedule = "cosine", first = 1.0, last = 0.1}
-    [augment]          of an extractor: rotation in degrees, shift in pixels, flip = true for left-right
+    [augment]          of an extractor: rotation in degrees; shift, cutout in pixels; flip = true for left-right
     [fine_tuning]      the rules that `load` compiles the finished entry with; else those of [compile], as they ended
     [data]             train, validation, test: what `kerasgan.data.read` takes; licence
     [training]         epochs, batch_size, seed, dtype_policy; choose: average and discriminator of the epoch that
@@ -31,7 +31,7 @@ OPTIMIZERS = {
 SECTIONS = {
     "model": {"variant"},
     "compile": set(),
-    "augment": {"rotation", "shift", "flip"},
+    "augment": {"rotation", "shift", "flip", "cutout"},
     "fine_tuning": set(),
     "data": {"train", "validation", "test", "licence"},
     "training": {"epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps", "choose", "validate_every"},

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from kerasgan import data, entries, extractors, names, random, recipes, zoo
-from kerasgan.callbacks import BestPair, CollapseWatch, SampleGrid
+from kerasgan.callbacks import BestPair, CollapseWatch, SampleGrid, StopOnNaN
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
 from kerasgan.files import write_json
 from kerasgan.metrics.features import check_shape, fingerprint
@@ -70,21 +70,33 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, seed=Non
     if seed is not None:
         recipe["training"] = recipe["training"] | {"seed": random.seed_of(seed)}
     run = run_folder(path, output)
-    extractor = recipe["card"].get("kind") == "extractor"
-    if extractor and resume:
-        raise ValueError("An extractor keeps no checkpoints: start again without --resume.")
     check_run(run, resume)
-    if extractor:
-        return extractors.train(path, recipe, run, callbacks=callbacks, verbose=verbose)
-    return train_game(path, recipe, run, resume, callbacks, verbose)
+    kind = train_extractor if recipe["card"].get("kind") == "extractor" else train_game
+    return kind(path, recipe, run, resume=resume, callbacks=callbacks, verbose=verbose)
 
 
-def train_game(path, recipe, run, resume=False, callbacks=(), verbose="auto"):
+def train_game(path, recipe, run, **options):
     """Train a variant in the folder `run`; Args and Raises as in `train`."""
     model, dataset, validation = prepared(recipe)
-    run.mkdir(parents=True, exist_ok=True)
+    watch = CollapseWatch(dataset, zoo.load(recipe["card"]["extractor"]) if validation else None)
+    own, best = [SampleGrid(run / "samples"), watch], None
+    if validation and recipe["training"].get("choose") != "last":
+        own.append(best := BestPair(run / "best.weights.h5"))
     with alone(run):
-        return trained(path, recipe, run, model, dataset, validation, resume, callbacks, verbose)
+        history = trained(recipe, run, model, dataset, own, validation=validation, **options)
+        chosen = best and best.give_back(model)
+        return entries.of_game(run / "entry", path, recipe, model, dataset, history, chosen)
+
+
+def train_extractor(path, recipe, run, **options):
+    """Train a classifier in the folder `run`; Args and Raises as in `train`."""
+    learner, dataset, validation, test = extractors.prepared(recipe)
+    best, classifier = extractors.BestClassifier(run / "best.weights.h5"), learner.classifier
+    with alone(run):
+        history = trained(recipe, run, learner, dataset, [StopOnNaN(), best], validation=validation, **options)
+        best.give_back(learner)
+        record = extractors.report(classifier, test, recipe)
+        return entries.of_classifier(run / "entry", path, recipe, classifier, dataset, history, [record])
 
 
 @contextlib.contextmanager
@@ -94,6 +106,7 @@ def alone(run):
     Raises:
         FileExistsError: another training holds it. A process that ends, killed or not, lets go.
     """
+    run.mkdir(parents=True, exist_ok=True)
     try:
         import fcntl
     except ImportError:  # on Windows nobody holds
@@ -107,22 +120,22 @@ def alone(run):
         yield
 
 
-def trained(path, recipe, run, model, dataset, validation, resume, callbacks, verbose):
-    """The folder of the entry, once the prepared model is trained; Args and Raises as in `train`."""
-    checkpoints = Checkpoints(run / "checkpoints", about=about(recipe, model, dataset, validation))
+def trained(recipe, run, model, dataset, own, *, validation, resume=False, callbacks=(), verbose="auto"):
+    """The history of the prepared model, which is trained; Args and Raises as in `train`.
+
+    Args:
+        own: callbacks that come before history and checkpoint, so that both know what an epoch was worth.
+    """
+    settings, about = recipe["training"], about_run(recipe, model, dataset, validation)
+    checkpoints = Checkpoints(run / "checkpoints", about=about)
     start = checkpoints.restore(model) if resume else 0
     if start >= len(dataset) and not (run / "history.json").is_file():
         raise FileNotFoundError(f"{run} lacks its history.json, of which the card tells: put it back, or start anew.")
-    saver = SaveCheckpoints(checkpoints, recipe["training"].get("checkpoint_steps", 200))
+    saver = SaveCheckpoints(checkpoints, settings.get("checkpoint_steps", 200))
     history = History(run / "history.json", since=start)
-    watch = CollapseWatch(dataset, zoo.load(recipe["card"]["extractor"]) if validation else None)
-    own = [history, saver, SampleGrid(run / "samples"), watch]  # history first: no checkpoint may be ahead of it
-    settings, best = recipe["training"], BestPair(run / "best.weights.h5")
-    choosing = validation and settings.get("choose") != "last"
-    own = [best, *own] if choosing else own
-    measured = (validation, settings.get("validate_every", 1))
+    every = [*own, history, saver, *callbacks]  # history before the saver: no checkpoint may be ahead of it
     try:
-        play(model, dataset, settings["epochs"], start, [*own, *callbacks], verbose, *measured)
+        play(model, dataset, settings["epochs"], start, every, verbose, validation, settings.get("validate_every", 1))
     except FloatingPointError:
         if model.is_finite():  # StopOnNaN has put the last good weights back
             checkpoints.save(model)
@@ -132,8 +145,7 @@ def trained(path, recipe, run, model, dataset, validation, resume, callbacks, ve
     if saver.interrupted:
         steps = settings["epochs"] * len(dataset)
         raise Interrupted(f"Stopped at step {int(model.step)} of {steps}, saved in {run}. Go on with --resume.")
-    chosen = best.give_back(model) if choosing else None
-    return entries.of_game(run / "entry", path, recipe, model, dataset, history.epochs, chosen)
+    return history.epochs
 
 
 def prepared(recipe):
@@ -182,14 +194,15 @@ def selection(recipe, model):
     return validation, metrics
 
 
-def about(recipe, model, dataset, validation=None):
+def about_run(recipe, model, dataset, validation=None):
     """What a training must agree on with the checkpoint that it goes on from: rules, settings, pictures, selection."""
     settings = {key: value for key, value in recipe["training"].items() if key not in FREE}
     pictures = {"train": recipe["data"]["train"], "fingerprint": dataset.fingerprint[:16]}
     if validation:
         pictures |= {"validation": recipe["data"]["validation"], "validation_fingerprint": validation.fingerprint[:16]}
-        pictures |= {"extractor": [fingerprint(measure.extractor)[:16] for measure in model.measures]}
-    return {"compile": recipe["compile"], "training": settings, "data": pictures}
+        measures = getattr(model, "measures", ())
+        pictures |= {"extractor": [fingerprint(measure.extractor)[:16] for measure in measures]}
+    return {"compile": recipe["compile"], "augment": recipe["augment"], "training": settings, "data": pictures}
 
 
 def run_folder(path, output=None):
@@ -229,15 +242,12 @@ def play(model, dataset, epochs, start, callbacks, verbose, validation=None, eve
     """
     size = dataset.batch_size  # which fits into memory
     measured = dict(validation_data=validation, validation_batch_size=size, validation_freq=every)
-    options = dict(callbacks=callbacks, verbose=verbose, **measured)
     epoch, done = divmod(start, len(dataset))
-    if done:
-        left = len(dataset) - done
-        model.fit(dataset.stream(start), steps_per_epoch=left, initial_epoch=epoch, epochs=epoch + 1, shuffle=False,
-                  **options)  # fmt: skip
-        epoch += 1
-    if epoch < epochs and not model.stop_training:
-        model.fit(dataset, initial_epoch=epoch, epochs=epochs, **options)
+    while epoch < epochs and not model.stop_training:
+        until = epoch + 1 if done else epochs
+        model.fit(dataset.stream(start), steps_per_epoch=len(dataset) - done, initial_epoch=epoch, epochs=until,
+                  shuffle=False, callbacks=callbacks, verbose=verbose, **measured)  # fmt: skip
+        epoch, start, done = until, until * len(dataset), 0
 
 
 class History(keras.callbacks.Callback):

@@ -1,5 +1,8 @@
 """Extractors: trained on real images, the best epoch kept, the test split read once."""
 
+import functools
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -16,8 +19,8 @@ classes = 3
 optimizer = { name = "adam", learning_rate = { schedule = "cosine", first = 0.01, last = 1e-4 } }
 
 [augment]
-rotation = 5
 shift = 1
+cutout = 3
 
 [data]
 train = "FOLDER/train.npz"
@@ -65,20 +68,26 @@ def entry(recipe, tmp_path_factory):
     return training.train(recipe, tmp_path_factory.mktemp("run") / "bars", verbose=0)
 
 
+def right(classifier, path):
+    """The share of a split's images that a classifier tells right."""
+    split = data.read(path, batch_size=1)
+    return np.mean(classifier.predict(split.images / 127.5 - 1, verbose=0).argmax(1) == split.labels)
+
+
 def test_the_entry_is_the_best_epoch(entry, recipe):
     card, classifier = zoo.info(entry), zoo.load(entry)
     history = card["history"]
     assert [epoch["epoch"] for epoch in history] == [1, 2, 3] and history[-1]["loss"] < history[0]["loss"]
-    best = max(epoch["validation_accuracy"] for epoch in history)
+    best = max(epoch["val_accuracy"] for epoch in history)
     assert best > 0.9
-    assert extractors.measured(classifier, data.read(recipe.with_name("validation.npz"), batch_size=1)) == best
+    assert right(classifier, recipe.with_name("validation.npz")) == pytest.approx(best, abs=1e-6)
 
 
 def test_the_card(entry, recipe):
     card, test = zoo.info(entry), data.read(recipe.with_name("test.npz"), batch_size=1)
     (record,) = card["metrics"]
     assert record["metric"] == "accuracy" and record["n"] == 25 and record["data"] == str(recipe.with_name("test.npz"))
-    assert record["value"] == extractors.measured(zoo.load(entry), test)
+    assert record["value"] == right(zoo.load(entry), recipe.with_name("test.npz"))
     assert record["data_fingerprint"] == test.fingerprint and record["selected_on"].endswith("validation.npz")
     assert card["kind"] == "extractor" and card["class_names"] == ["left", "middle", "right"]
     assert card["training"]["steps"] == 9 and card["images"] == {"shape": [12, 12, 1], "value_range": [-1, 1]}
@@ -92,20 +101,61 @@ def test_instead_of_the_recipes(recipe, tmp_path):
     assert made == tmp_path / "run" / "entry"
     card = zoo.info(made)
     assert len(card["history"]) == 1 and card["training"]["steps"] == 2 and card["data"]["training_images"] == 32
-    with pytest.raises(FileExistsError, match="has a finished entry"):
+    with pytest.raises(FileExistsError, match="has a run at step 2"):
         training.train(recipe, tmp_path / "run")
-    for run in ("run", "new"):
-        with pytest.raises(ValueError, match="An extractor keeps no checkpoints: start again"):
-            training.train(recipe, tmp_path / run, resume=True)
+
+
+class Stop(keras.callbacks.Callback):
+    """Ctrl-C at a step."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.step.numpy()) == self.step:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_it_goes_on_to_the_same_bits(entry, recipe, tmp_path):
+    """Stopped in mid-epoch and, resumed, once more: what draws, drops out and descends goes on where it was."""
+    for resume, step in ((False, 2), (True, 7)):
+        with pytest.raises(training.Interrupted, match=f"Stopped at step {step} of 9"):
+            training.train(recipe, tmp_path, resume=resume, callbacks=[Stop(step)], verbose=0)
+    again = training.train(recipe, tmp_path, resume=True, verbose=0)
+    cards_of = [zoo.info(folder) for folder in (entry, again)]
+    for keys in (("fingerprint",), ("metrics",), ("training", "steps")):
+        first, second = (functools.reduce(dict.__getitem__, keys, card) for card in cards_of)
+        assert first == second
+    first, second = ([epoch["val_accuracy"] for epoch in card["history"]] for card in cards_of)
+    assert first == second
+    pairs = zip(zoo.load(entry).get_weights(), zoo.load(again).get_weights(), strict=True)
+    assert all(np.array_equal(one, other) for one, other in pairs)
+
+
+def test_another_training_does_not_go_on_from_there(recipe, tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no checkpoint"):
+        training.train(recipe, tmp_path / "run", resume=True)
+    with pytest.raises(training.Interrupted):
+        training.train(recipe, tmp_path / "run", callbacks=[Stop(1)], verbose=0)
+    (tmp_path / "other.toml").write_text(recipe.read_text().replace("cutout = 3", "cutout = 2"))
+    with pytest.raises(ValueError, match=r"is of another training: \[augment\] cutout was 3, now 2"):
+        training.train(tmp_path / "other.toml", tmp_path / "run", resume=True)
+
+
+def test_it_stops_on_nan(recipe, tmp_path):
+    (tmp_path / "wild.toml").write_text(recipe.read_text().replace("first = 0.01", "first = 1e30"))
+    with pytest.raises(FloatingPointError, match="became nan at step|became NaN or infinite at step"):
+        training.train(tmp_path / "wild.toml", tmp_path / "run", verbose=0)
 
 
 def test_callbacks_see_every_epoch_and_what_it_was_worth(recipe, tmp_path, capsys):
     told = []
     watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: told.append((epoch, dict(logs))))
-    entry = extractors.train(recipe, recipes.read(recipe), tmp_path, callbacks=[watch], verbose=2)
+    entry = training.train(recipe, tmp_path / "run", callbacks=[watch], verbose=2)
     assert [epoch for epoch, _ in told] == [0, 1, 2]
     for (_, logs), noted in zip(told, zoo.info(entry)["history"], strict=True):
-        assert logs["validation_accuracy"] == noted["validation_accuracy"] and logs["loss"] == noted["loss"]
+        assert logs["val_accuracy"] == noted["val_accuracy"] and logs["loss"] == noted["loss"]
     assert "Epoch 3/3" in capsys.readouterr().out
 
 
@@ -135,92 +185,38 @@ def test_check_labels():
 # --- the parts --------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def eye():
-    """A classifier whose logits are the image."""
-    inputs = keras.Input((6, 8, 1))
-    return keras.Model(inputs, keras.layers.Reshape((6, 8))(inputs))
-
-
-def test_augmented_moves_and_turns_in_training_alone(eye):
-    options = {"rotation": 10, "shift": 2}
-    learner = extractors.augmented(eye, options, seed=0)
-    images = np.full((32, 6, 8, 1), 255, "uint8")
-    np.testing.assert_array_equal(learner.predict_on_batch(images), 1)
-    seen = keras.ops.convert_to_numpy(learner(images, training=True))
-    assert seen.shape == (32, 6, 8) and seen.max() == pytest.approx(1) and seen.min() == pytest.approx(-1)
-    assert len({image.tobytes() for image in seen}) > 16, "each image is moved in its own way"
-    again = keras.ops.convert_to_numpy(extractors.augmented(eye, options, seed=0)(images, training=True))
-    np.testing.assert_array_equal(seen, again)
-
-
-def test_augmented_shifts_by_at_most_the_pixels_that_it_is_told(eye):
-    """White images: black comes in from the sides, at most two rows and two columns of it."""
-    learner = extractors.augmented(eye, {"shift": 2}, seed=3)
-    seen = keras.ops.convert_to_numpy(learner(np.full((200, 6, 8, 1), 255, "uint8"), training=True))
-    rows, columns = 6 - (seen.max(2) > 0.99).sum(1), 8 - (seen.max(1) > 0.99).sum(1)
-    assert rows.max() == columns.max() == 2 and len(set(rows)) > 1 and len(set(columns)) > 1
-
-
-def test_augmented_shifts_by_whole_pixels_where_it_does_not_turn(eye):
-    """Every level that comes out went in: nothing is interpolated. With rotations it is."""
-    images = np.random.default_rng(0).choice([0, 85, 255], (64, 6, 8, 1)).astype("uint8")
-    moved, turned = (
-        keras.ops.convert_to_numpy(extractors.augmented(eye, options, seed=0)(images, training=True))
-        for options in ({"shift": 2}, {"shift": 2, "rotation": 10})
-    )
-    known = np.abs(moved[..., None] - np.array([0, 85, 255]) / 127.5 + 1).min(-1)
-    assert known.max() < 1e-5 and not np.allclose(moved, images[..., 0] / 127.5 - 1)
-    assert np.abs(turned[..., None] - np.array([0, 85, 255]) / 127.5 + 1).min(-1).max() > 0.1
-
-
-def test_augmented_mirrors_half_of_the_images_if_it_is_told_to(eye):
-    """Left for right, whole, and never upside down."""
-    images = np.random.default_rng(0).integers(0, 256, (64, 6, 8, 1)).astype("uint8")
-    plain = images[..., 0] / 127.5 - 1
-    seen = keras.ops.convert_to_numpy(extractors.augmented(eye, {"flip": True}, seed=0)(images, training=True))
-    kept, mirrored = (np.abs(seen - x).max((1, 2)) < 1e-5 for x in (plain, plain[:, :, ::-1]))
-    assert (kept ^ mirrored).all() and 20 <= mirrored.sum() <= 44
-    assert len(extractors.augmented(eye, {"flip": False}, seed=0).layers) == 2
-
-
-@pytest.mark.parametrize(
-    "layer", [extractors.RandomShift(2, seed=0), extractors.RandomMirror(seed=0)], ids=lambda x: x.name
-)
-def test_what_is_seen_in_use_is_what_was_given(layer):
-    images = np.random.default_rng(0).uniform(-1, 1, (8, 6, 8, 3)).astype("float32")
-    np.testing.assert_array_equal(layer(images), images)
-    assert not np.array_equal(layer(images, training=True), images)
-
-
-def test_a_training_step_without_rotations_compiles(eye):
-    """By Keras' own choice: every layer says that XLA can."""
-    learner = extractors.augmented(eye, {"shift": 2, "flip": True}, seed=0)
-    assert all(layer.supports_jit for layer in learner.layers)
-    assert not all(layer.supports_jit for layer in extractors.augmented(eye, {"rotation": 2}, seed=0).layers)
-
-
 def test_best_classifier(tmp_path):
-    """The bias decides the class; the second epoch has it right."""
+    """The first of two that are equally good, one file and its note."""
     inputs = keras.Input((2, 1, 1))
-    logits = keras.layers.Dense(2, kernel_initializer="zeros")(keras.layers.Flatten()(inputs))
-    classifier = keras.Model(inputs, logits)
-    validation = data.Dataset(np.zeros((4, 2, 1, 1), "uint8"), np.array([1, 1, 1, 0]), batch_size=1)
-    best = extractors.BestClassifier(classifier, validation, tmp_path / "best.weights.h5")
-    for epoch, bias in enumerate([(1, 0), (0, 1), (2, 0), (0, 3)]):
-        classifier.layers[-1].bias.assign(bias)
-        best.on_epoch_begin(epoch)
-        best.on_epoch_end(epoch, logs := {"loss": 0.5})
-        assert logs["validation_accuracy"] == best.history[-1]["validation_accuracy"]
-    assert [epoch["validation_accuracy"] for epoch in best.history] == [0.25, 0.75, 0.25, 0.75]
-    best.on_train_end()
-    np.testing.assert_array_equal(classifier.layers[-1].bias, [0, 1])  # the first of two that are equally good
+    classifier = keras.Model(inputs, keras.layers.Dense(2, name="logits")(keras.layers.Flatten()(inputs)))
+    learner = extractors.augmented(classifier, {}, seed=0)
+    learner.compile("sgd", "mse")
+    best = extractors.BestClassifier(tmp_path / "best.weights.h5")
+    best.set_model(learner)
+    best.set_params({"steps": 1})
+    best.on_train_begin()
+    for epoch, accuracy in enumerate([0.25, 0.75, 0.25, 0.75]):
+        classifier.get_layer("logits").bias.assign([epoch, 0])
+        best.on_train_batch_end(0)
+        best.on_epoch_end(epoch, {"val_accuracy": accuracy})
+    assert best.give_back(learner)["epoch"] == 2
+    np.testing.assert_array_equal(classifier.get_layer("logits").bias, [1, 0])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.json", "best.weights.h5"]
 
 
-def test_augmented_without_options_is_the_classifier(eye):
-    images = np.random.default_rng(0).integers(0, 256, (4, 6, 8, 1)).astype("uint8")
-    seen = keras.ops.convert_to_numpy(extractors.augmented(eye, {}, seed=0)(images, training=True))
-    np.testing.assert_allclose(seen, images[..., 0] / 127.5 - 1, atol=1e-6)
+def test_learner():
+    """Its state is all that a checkpoint has to bring: weights, optimizer and every stream of draws."""
+    eye = keras.Sequential([keras.Input((6, 8, 1)), keras.layers.Reshape((6, 8))])
+    learner = extractors.augmented(eye, {"shift": 2, "flip": True, "cutout": 2}, seed=0)
+    learner.compile(keras.optimizers.SGD(momentum=0.9), "mse")
+    learner.optimizer.build(learner.trainable_variables)
+    assert learner.step is learner.optimizer.iterations and learner.is_finite()
+    streams = [variable for variable in learner.state if "seed" in variable.path]
+    assert len(streams) == 3 and any(variable is learner.step for variable in learner.state)
+    assert isinstance(learner, extractors.Learner) and learner.classifier is eye
+    assert learner.get_config() == {"classifier": eye.name, "weights": []}
+    learner.optimizer.learning_rate.assign(float("nan"))
+    assert not learner.is_finite()
 
 
 def test_cross_entropy():
@@ -230,7 +226,7 @@ def test_cross_entropy():
     assert float(loss(np.array([0, 1]), np.array([[50.0, 0], [0, 50.0]]))) == pytest.approx(0, abs=1e-6)
 
 
-def test_measured_counts_every_image():
+def test_report_counts_every_image():
     """1,003 images, three batches with a rest: the class is the brighter half."""
     inputs = keras.Input((2, 1, 1))
     classifier = keras.Model(inputs, keras.layers.Flatten()(inputs))
@@ -238,4 +234,15 @@ def test_measured_counts_every_image():
     images[:, 1][images[:, 0] == images[:, 1]] ^= 1
     labels = (images[:, 1] > images[:, 0]).reshape(-1).astype(int)
     labels[-3:] ^= 1
-    assert extractors.measured(classifier, data.Dataset(images, labels, batch_size=1)) == 1000 / 1003
+    test = data.Dataset(images, labels, batch_size=1)
+    record = extractors.report(classifier, test, {"data": {"test": "bright.npz", "validation": "x.npz"}})
+    assert record["value"] == 1000 / 1003 and record["n"] == 1003 and record["data"] == "bright.npz"
+
+
+def test_prepared_is_what_train_extractor_trains(recipe, tmp_path):
+    read = recipes.read(recipe)
+    learner, dataset, validation, test = extractors.prepared(read)
+    assert [len(split.images) for split in (dataset, validation, test)] == [48, 20, 25]
+    assert learner.compiled and learner.optimizer.built and int(learner.step.numpy()) == 0
+    entry = training.train_extractor(recipe, read, tmp_path / "run", verbose=0)
+    assert zoo.info(entry)["training"]["steps"] == 9

@@ -72,6 +72,13 @@ def test_a_float32_copy_reaches_the_layer_inside_a_wrapper():
 # --- looking inside ---------------------------------------------------------------------------------------------------
 
 
+def test_all_finite():
+    good, count = keras.Variable([1.0, 2.0]), keras.Variable([3], dtype="int32")
+    assert networks.all_finite([good, count])
+    for wrong in (np.nan, -np.inf):
+        assert not networks.all_finite([count, good, keras.Variable([0.0, wrong])])
+
+
 def test_layers_of_goes_into_models_inside_models():
     inner = small(layers.BatchNormalization(name="deep"))
     outer = keras.Sequential([keras.Input((4,)), inner, layers.Dense(1, name="last")])

@@ -149,3 +149,19 @@ def test_state_of_finds_what_keras_does_not_save():
     states = random.state_of(model)
     assert {id(state) for state in states} == {id(dropout.seed_generator.state), id(model.own.state)}
     assert random.state_of(keras.Sequential([keras.Input((4,)), layers.Dense(3)])) == []
+
+
+def test_saves_random_state(tmp_path):
+    """A Dropout that goes on drawing where it was; without the mixin Keras would begin anew."""
+
+    class Mine(random.SavesRandomState, keras.Sequential):
+        pass
+
+    def drawn(model):
+        return np.array(model(np.ones((1, 64)), training=True))
+
+    first, second = (Mine([keras.Input((64,)), layers.Dropout(0.5, seed=3)]) for _ in range(2))
+    drawn(first)
+    first.save_weights(tmp_path / "x.weights.h5")
+    second.load_weights(tmp_path / "x.weights.h5")
+    np.testing.assert_array_equal(drawn(second), drawn(first))

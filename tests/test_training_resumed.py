@@ -184,12 +184,12 @@ def test_the_same_training_goes_on(recipe, stopped):
     assert json.loads((entry / "card.json").read_text())["training"]["steps"] == 20
 
 
-def test_about(recipe):
+def test_about_run(recipe):
     read = recipes.read(recipe)
     model, dataset, validation = training.prepared(read)
     assert validation is None
-    assert training.about(read, model, dataset) == {
-        "compile": read["compile"], "training": {"epochs": 3, "batch_size": 4, "seed": 3},
+    assert training.about_run(read, model, dataset) == {
+        "compile": read["compile"], "augment": {}, "training": {"epochs": 3, "batch_size": 4, "seed": 3},
         "data": {"train": read["data"]["train"], "fingerprint": dataset.fingerprint[:16]},
     }  # fmt: skip
     assert model.compiled and len(dataset) == 4
@@ -209,7 +209,7 @@ def test_what_selects_is_part_of_the_training(recipe, tmp_path):
     model, dataset, validation = training.prepared(read("held_out"))
     (metric,) = model.measures
     assert metric.name == "frechet_distance" and len(validation.images) == 150
-    said = training.about(read("held_out"), model, dataset, validation)["data"]
+    said = training.about_run(read("held_out"), model, dataset, validation)["data"]
     assert said["validation"].endswith("held_out.npz") and said["validation_fingerprint"] == validation.fingerprint[:16]
     assert said["extractor"] == [fingerprint(metric.extractor)[:16]]
     for wrong, sentence in (

@@ -9,7 +9,7 @@ from kerasgan.images import to_float, to_uint8
 from kerasgan.models import networks, rules
 
 
-class Generative(keras.Model):
+class Generative(random.SavesRandomState, keras.Model):
     """A model that draws images from latents with `average`; `Adversarial` makes its parts and trains them.
 
     Expects: `average` (a network), `latent_shape`, `latent_distribution`, `classes` (None: of no class), `image_shape`,
@@ -188,16 +188,3 @@ class Generative(keras.Model):
 
         Private: without this `fit` of two workers raises; `test_two_workers_train_one_model` would notice.
         """
-
-    def save_own_variables(self, store):
-        """Keras saves no seed generator, a Dropout's neither: they are stored beside the weights."""
-        super().save_own_variables(store)
-        for i, state in enumerate(random.state_of(self)):
-            store[f"random_{i}"] = state
-
-    def load_own_variables(self, store):
-        """The counterpart of `save_own_variables`."""
-        weights = {name: store[name] for name in store.keys()}
-        for i, state in enumerate(random.state_of(self)):
-            state.assign(weights.pop(f"random_{i}"))
-        super().load_own_variables(weights)

@@ -3,6 +3,7 @@
 import contextlib
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasgan import gradients
@@ -74,6 +75,12 @@ def float32_copy(network, name):
     copy.name = name
     copy.set_weights(network.get_weights())
     return copy
+
+
+def all_finite(variables):
+    """Whether every one is finite: no NaN, no infinity; integers always are."""
+    floats = (ops.convert_to_numpy(v) for v in variables if keras.backend.is_float_dtype(v.dtype))
+    return all(np.isfinite(values).all() for values in floats)
 
 
 def layers_of(network):

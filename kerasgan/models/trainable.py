@@ -1,8 +1,6 @@
 """What Keras asks of a model that trains: `fit` on checked images, logs, and the state that a training goes on from."""
 
 import keras
-import numpy as np
-from keras import ops
 
 from kerasgan import data
 from kerasgan.callbacks import StopOnNaN
@@ -86,5 +84,4 @@ class Trainable(Generative):
 
     def is_finite(self):
         """Whether every variable of `state` is finite: no NaN, no infinity."""
-        floats = (ops.convert_to_numpy(v) for v in self.state if keras.backend.is_float_dtype(v.dtype))
-        return all(np.isfinite(values).all() for values in floats)
+        return networks.all_finite(self.state)
