@@ -128,8 +128,8 @@ def test_train_an_extractor_tells_how_far_it_is(tmp_path):
     """)
     _, error = run("train", tmp_path / "small.toml", "-o", tmp_path / "run")
     lines = [line for line in error.splitlines() if line.startswith("epoch ")]
-    assert len(lines) == 2 and all("validation accuracy 0.500" in line for line in lines)
-    assert "keeps no checkpoints: start again without" in mistake("train", tmp_path / "small.toml", "--resume")
+    assert len(lines) == 2 and all("val accuracy 0.500" in line for line in lines)
+    assert "go on with --resume" in mistake("train", tmp_path / "small.toml", "-o", tmp_path / "run")
 
 
 def test_the_cursor_comes_back_after_an_error(tiny_recipe, tmp_path, monkeypatch):
