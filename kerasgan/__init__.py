@@ -16,6 +16,7 @@ MODULES = {
     "GAN": "models.gan",
     "CGAN": "models.cgan",
     "DCGAN": "models.dcgan",
+    "LAPGAN": "models.lapgan",
     "load": "zoo",
     "list_models": "zoo",
     "info": "zoo",

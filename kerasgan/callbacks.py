@@ -44,7 +44,7 @@ class StopOnNaN(keras.callbacks.Callback):
         """Look at the losses of the step."""
         for name, value in (logs or {}).items():
             value = keras.ops.convert_to_numpy(value)
-            if name.endswith("loss") and not np.isfinite(value).all():
+            if "loss" in name and not np.isfinite(value).all():
                 raise FloatingPointError(self.undone(f"{name} became {float(np.ravel(value)[0])}"))
         self.seen += 1
         if self.seen % self.every == 0:

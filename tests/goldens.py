@@ -159,11 +159,28 @@ def noisy_cgan(**options):
     return cgan(dropout=0.5, **options)
 
 
+def lapgan(**options):
+    """4x4, 8x8, 16x16, each by a few weights, without dropout."""
+    from kerasgan import LAPGAN
+
+    small = {"base": 4, "latent_size": 8, "units": [16], "discriminator_units": [8], "kernel_size": 3, "dropout": 0.0}
+    widths = {"widths": [4, 4], "discriminator_widths": [4, 4], "discriminator_kernel_size": 3}
+    model = LAPGAN((16, 16, 1), **{"classes": 3, **small, **widths, **options})
+    model.adapt(np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype("uint8"))  # once, whatever comes
+    return model
+
+
+def noisy_lapgan(**options):
+    """Dropout in every discriminator, as in the authors' code."""
+    return lapgan(dropout=0.3, **options)
+
+
 GOLDENS = [
     Golden("DCGAN", dcgan, noisy_dcgan, plain_dcgan, (16, 16, 1)),
     Golden("GAN", gan, noisy_gan, gan, (15, 18, 1)),
     Golden("DCGAN", conditional_dcgan, noisy_conditional_dcgan, plain_conditional_dcgan, (16, 16, 1), classes=3),
     Golden("CGAN", cgan, noisy_cgan, cgan, (15, 18, 1), classes=3),
+    Golden("LAPGAN", lapgan, noisy_lapgan, lapgan, (16, 16, 1), classes=3),
 ]
 
 

@@ -285,3 +285,16 @@ def test_peek_of_labelled_and_of_no_batches():
         data.dataset_of(tf.data.Dataset.from_tensor_slices(np.zeros((0, 4, 4, 1), "uint8")).batch(2))
     for empty in (Loader(), generator()):
         assert data.peek(empty) == (None, empty) and data.dataset_of(empty) == (empty, None)
+
+
+def test_some_images_from_all_over():
+    """Of arrays every k-th, for folders' come class by class; of a tf.data.Dataset its first batches."""
+    images = np.arange(100, dtype="uint8").reshape(100, 1, 1, 1) * np.ones((1, 2, 2, 1), "uint8")
+    dataset = data.from_arrays(images, batch_size=10)
+    for x in (dataset, data.Stream(dataset, 3)):
+        assert data.some(x, 20)[:, 0, 0, 0].tolist() == list(range(0, 100, 5))
+    assert len(data.some(dataset, 1000)) == 100
+    stream = data.from_arrays(images, batch_size=10, shuffle=False).stream()
+    assert data.some(stream, 25)[:, 0, 0, 0].tolist() == list(range(25))
+    with pytest.raises(ValueError, match=r"call adapt\(images\) before fit"):
+        data.some((images[:10] for _ in range(3)), 5)

@@ -1,6 +1,6 @@
 """Images to train on: from tensorflow-datasets, folders of pictures, arrays and .npz; held in memory, decoded once."""
 
-from kerasgan.data.dataset import Dataset, Stream, dataset_of, from_arrays, peek, pipeline
+from kerasgan.data.dataset import Dataset, Stream, dataset_of, from_arrays, peek, pipeline, some
 from kerasgan.data.sources import from_folder, from_npz, from_tfds, labels_of, read, resize, with_channels
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "pipeline",
     "read",
     "resize",
+    "some",
     "with_channels",
 ]

@@ -185,6 +185,24 @@ def dataset_of(x, y=None, *, batch_size=None, seed=0, shuffle=True, value_range=
     return x, len(first)
 
 
+def some(x, n):
+    """About `n` images of what `fit` trains on, from all over it where that can be; at least a batch.
+
+    Raises:
+        ValueError: a generator or another stream, which gives each batch once.
+    """
+    dataset = x.dataset if isinstance(x, Stream) else x
+    if isinstance(dataset, Dataset):
+        return dataset.images[:: max(1, len(dataset.images) // n)][:n]
+    first, _ = (None, x) if inspect.isgenerator(x) else peek(x)
+    if first is None:
+        raise ValueError("The scale of such data cannot be found without using it up: call adapt(images) before fit.")
+    if isinstance(x, keras.utils.PyDataset) or not hasattr(x, "take"):
+        return first
+    batches = [keras.tree.flatten(batch)[0] for batch in x.take(-(-n // len(first))).as_numpy_iterator()]
+    return np.concatenate(batches)[:n]
+
+
 def peek(x):
     """(The images of the first batch, or None if there is none to see; `x`, none of whose batches are used up)."""
     tf = sys.modules.get("tensorflow")

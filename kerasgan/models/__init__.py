@@ -4,8 +4,9 @@ from kerasgan.models.cgan import CGAN
 from kerasgan.models.classifiers import convnet, lenet
 from kerasgan.models.dcgan import DCGAN
 from kerasgan.models.gan import GAN
+from kerasgan.models.lapgan import LAPGAN
 
 # What a recipe or a card may name: nothing else is ever built from a file.
-VARIANTS = {"GAN": GAN, "CGAN": CGAN, "DCGAN": DCGAN, "lenet": lenet, "convnet": convnet}
+VARIANTS = {"GAN": GAN, "CGAN": CGAN, "DCGAN": DCGAN, "LAPGAN": LAPGAN, "lenet": lenet, "convnet": convnet}
 
-__all__ = ["CGAN", "DCGAN", "GAN", "VARIANTS", "convnet", "lenet"]
+__all__ = ["CGAN", "DCGAN", "GAN", "LAPGAN", "VARIANTS", "convnet", "lenet"]

@@ -208,18 +208,20 @@ class Adversarial(Trainable):
 
     def take(self, play, batch, names):
         """One step of each named player down its own loss; returns what `play` returned."""
-        frozen = self.rules["freeze_discriminator"]
-        all_players = {
-            "generator": (self.generator.trainable_variables, self.optimizer),
-            "discriminator": (networks.thawed(self.discriminator, frozen), self.discriminator_optimizer),
-        }
-        players = {name: all_players[name] for name in names}
+        optimizers = {"generator": self.optimizer, "discriminator": self.discriminator_optimizer}
+        players = {name: (self.learning(name), optimizers[name]) for name in names}
         values, slopes = gradients.of_players(lambda: play(batch), players)
         for name, slope in slopes.items():
             weights, optimizer = players[name]
             optimizer.apply(slope, weights)
             networks.iterate(getattr(self, name))
         return values
+
+    def learning(self, player):
+        """The weights that a player moves."""
+        if player == "generator":
+            return self.generator.trainable_variables
+        return networks.thawed(self.discriminator, self.rules["freeze_discriminator"])
 
     def follow(self, count):
         """Move the average towards the generator: every weight, BatchNorm statistics too; faster in the first steps.
@@ -235,26 +237,28 @@ class Adversarial(Trainable):
         for mean, now in zip(self.average.weights, self.generator.weights, strict=True):
             mean.assign(mean + rate * (ops.cast(ops.stop_gradient(now), "float32") - mean))
 
-    def scores(self, images, labels=None):
+    def scores(self, images, labels=None, *, discriminator=None, seed=None):
         """The only door to D: augmentation, instance noise, packing, the discriminator; float32 (batch / pack, 1).
 
-        `labels` are one-hot, (batch, classes), where there are classes.
+        `labels` are one-hot, (batch, classes), where there are classes. Of several discriminators one is passed, with
+        its own stream of draws.
         """
+        discriminator, seed = discriminator or self.discriminator, seed or self.random
         if self.rules["augment"] is not None:
-            images = self.rules["augment"](images, self.random)
+            images = self.rules["augment"](images, seed)
         if self.rules["instance_noise"] is not None:
             deviation = self.scheduled(self.rules["instance_noise"])
-            images = images + deviation * self.draw(images, images.shape[1:], "normal")
+            images = images + deviation * self.draw(images, images.shape[1:], "normal", seed)
         judged = [networks.packed(images, self.pack)]
         if labels is not None:
             judged.append(ops.reshape(labels, (-1, self.pack * self.classes)))
-        return ops.cast(self.discriminator(networks.together(*judged), training=True), "float32")
+        return ops.cast(discriminator(networks.together(*judged), training=True), "float32")
 
-    def judge(self, scores, real, fake):
+    def judge(self, scores, real, fake, seed=None):
         """(real scores, fake scores, the compiled gradient penalty: a scalar, 0 without one), from one pass of D."""
         if self.rules["penalty"] is None:
             return scores(real), scores(fake), ops.zeros(())
-        mix = (self.draw(real, (1, 1, 1), "uniform") + 1) / 2
+        mix = (self.draw(real, (1, 1, 1), "uniform", seed) + 1) / 2
         return self.rules["penalty"](scores, real, fake, mix, self.step)
 
     def discriminator_loss(self, real_scores, fake_scores):

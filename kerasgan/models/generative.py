@@ -54,15 +54,16 @@ class Generative(random.SavesRandomState, keras.Model):
             ValueError: n or batch_size is no integer of at least 1, no such seed, or labels that are not `n` of the
                 model's classes.
         """
+        return np.concatenate([self.sample(*inputs) for inputs in self.batches(n, seed, labels, batch_size)])
+
+    def batches(self, n, seed, labels, batch_size):
+        """What the network is given to generate, a batch at a time; Args and Raises as in `generate`."""
         labels = rules.checked_labels(self, n, labels, batch_size)
         n = len(labels) if n is None else n
         self.last_seed = seed = random.seed_of(seed)
-        images = np.empty((n, *self.image_shape), "uint8")
         for start in range(0, n, batch_size):
-            part = slice(start, min(start + batch_size, n))
-            chosen = None if labels is None else labels[part]
-            images[part] = self.sample(*self.inputs_of(seed, range(part.start, part.stop), chosen))
-        return images
+            part = range(start, min(start + batch_size, n))
+            yield self.inputs_of(seed, part, None if labels is None else labels[part.start : part.stop])
 
     def inputs_of(self, seed, indices, labels=None):
         """What `generate` gives the network for images number `indices`: (latents,), or (latents, one-hot labels)."""

@@ -64,6 +64,8 @@ def float32_copy(network, name):
     """The same network and weights in float32, whatever policy the network itself follows."""
 
     def in_float32(layer):
+        if not isinstance(layer, keras.layers.Layer):  # an operation, which has no type and no weights
+            return layer
         config = {**layer.get_config(), "dtype": "float32"}
         if isinstance(layer, keras.layers.Wrapper):  # the layer inside has a policy of its own
             inside = config["layer"]
@@ -71,7 +73,7 @@ def float32_copy(network, name):
         return type(layer).from_config(config)
 
     with policy("float32"):  # for its inputs, and the model around its layers
-        copy = keras.models.clone_model(network, clone_function=in_float32)
+        copy = keras.models.clone_model(network, clone_function=in_float32, recursive=True)
     copy.name = name
     copy.set_weights(network.get_weights())
     return copy

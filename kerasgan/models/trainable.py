@@ -54,6 +54,7 @@ class Trainable(Generative):
         rules.check_labelled(self, x)
         rules.check_batch(self, size)
         rules.check_remainder(self, x)
+        self.prepare(x)
         if isinstance(x, data.Dataset):
             step = int(self.step.numpy())  # int(self.step) fails under a MirroredStrategy
             start = step if steps_per_epoch else -(-step // len(x)) * len(x)
@@ -66,9 +67,12 @@ class Trainable(Generative):
             validation_batch_size=validation_batch_size, shuffle=shuffle, steps_per_epoch=steps_per_epoch, **options,
         )  # fmt: skip
 
+    def prepare(self, x):
+        """What a variant has to know of its data before the first step: nothing, of most."""
+
     def report(self, values):
         """The running means of what `play` returned; `reports` names all that it may return."""
-        trackers = {tracker.name.removesuffix("_loss"): tracker for tracker in self.trackers}
+        trackers = {tracker.name.replace("_loss", ""): tracker for tracker in self.trackers}
         rules.check_reported(values, trackers)
         logs = {}
         for name, tracker in trackers.items():

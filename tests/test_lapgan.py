@@ -1,0 +1,232 @@
+"""LAPGAN: the authors' networks, a chain that is the paper's equation, levels that do not know each other."""
+
+import keras
+import numpy as np
+import pytest
+from goldens import lapgan, noisy_lapgan
+from keras import ops
+
+from kerasgan import LAPGAN, data, penalties, pyramid
+from kerasgan.models import levels, networks
+
+IMAGES = np.random.default_rng(1).integers(0, 256, (16, 16, 16, 1)).astype("uint8")
+LABELS = np.arange(16) % 3
+
+
+def arrays(variables):
+    return [ops.convert_to_numpy(variable).copy() for variable in variables]
+
+
+def operations(network):
+    """Multiply-adds of an image: weights of each dense layer, weights times positions of each convolution."""
+    total = 0
+    for layer in networks.layers_of(network):
+        if isinstance(layer, keras.layers.Dense | keras.layers.Conv2D):
+            places = np.prod(layer.output.shape[1:3]) if isinstance(layer, keras.layers.Conv2D) else 1
+            total += int(np.prod(layer.kernel.shape) * places)
+    return total
+
+
+# --- the networks -----------------------------------------------------------------------------------------------------
+
+
+def test_the_authors_networks():
+    """Base: 100-1200-1200-192 and 192-600-600-1; 16x16: 7x7, 7x7, 5x5 with 64 channels, D 5x5, 5x5 halving."""
+    model = LAPGAN.paper((32, 32, 3))
+    kernels = {layer.name: [tuple(w.shape) for w in layer.weights if len(w.shape) > 1] for layer in
+               [*model.generator.layers, *model.discriminator.layers]}  # fmt: skip
+    assert kernels["generator_8"] == [(100, 1200), (1200, 1200), (1200, 192)]
+    assert kernels["discriminator_8"] == [(192, 600), (600, 600), (600, 1)]
+    assert kernels["generator_16"] == [(7, 7, 4, 64), (7, 7, 64, 64), (5, 5, 64, 3)]
+    assert kernels["discriminator_16"] == [(5, 5, 3, 64), (5, 5, 64, 64), (8 * 8 * 64, 1)], "D sees the sum alone"
+    assert model.sizes == [8, 16, 32] and model.latent_shape == (100 + 16 * 16 + 32 * 32,)
+    assert model.latent_distribution == "uniform" and model.optimizer.get_config()["momentum"] == 0.5
+    assert round(operations(model.generator) / 1e6) == 281
+
+
+def test_the_modern_networks_are_for_two_cores():
+    model = LAPGAN.modern((32, 32, 3), classes=10)
+    assert round(operations(model.generator) / 1e6) == 42
+    per_level = [operations(model.level("generator", i)) / 1e6 for i in (1, 2)]
+    assert per_level == pytest.approx([20.1, 21.2], abs=0.1), "every level costs as much"
+    assert 4 * (model.generator.count_params() + model.discriminator.count_params()) < 8e6
+    judged = model.level("discriminator", 2).inputs[0].shape
+    assert judged == (None, 32, 32, 6), "D sees coarse image and residual, side by side"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_any_number_of_levels_of_any_channels_and_sides(count):
+    model = lapgan_of((4 << count, 6 << count, 2), classes=None)
+    assert model.sizes == [4 << k for k in range(count + 1)]
+    assert model.generate(2, seed=0).shape == (2, 4 << count, 6 << count, 2)
+
+
+def lapgan_of(image_shape, **options):
+    """A golden of another shape."""
+    above = len(levels.shapes_of(image_shape, 4)) - 1
+    small = dict(base=4, latent_size=8, units=[16], discriminator_units=[8], kernel_size=3, dropout=0.0)
+    return LAPGAN(image_shape, **{**small, "widths": [4] * above, "discriminator_widths": [4] * above, **options})
+
+
+def test_the_chain_is_equation_5():
+    """I_k = up(I_k+1) + deviation * G_k(z_k, up(I_k+1)), by hand; clipped at its very end alone."""
+    model = lapgan()
+    latents, labels = map(ops.convert_to_tensor, model.inputs_of(3, range(4)))
+    first, *planes = ops.split(latents, [8, 8 + 64], axis=1)
+    images = model.level("generator", 0)([first, labels])
+    for level, (side, plane) in enumerate(zip((8, 16), planes, strict=True), start=1):
+        coarse = pyramid.up(images)
+        residual = model.level("generator", level)([ops.reshape(plane, (4, side, side, 1)), coarse, labels])
+        images = coarse + ops.convert_to_tensor(model.deviation(level)) * residual
+    unclipped = ops.convert_to_numpy(images)
+    assert np.abs(unclipped).max() > 1
+    np.testing.assert_allclose(model.generator([latents, labels]), np.clip(unclipped, -1, 1), atol=1e-6)
+
+
+def test_levels_logits_add_up():
+    """Of a pack too: each image's own pair of coarse and residual."""
+    for pack in (1, 2):
+        model = lapgan(pack=pack)
+        images, onehot = data_of(model, 2 * pack)
+        sizes = pyramid.coarser(images, 2)
+        total = model.level("discriminator", 0)([networks.packed(sizes[0], pack), onehot])
+        for level in (1, 2):
+            coarse = pyramid.up(sizes[level - 1])
+            pair = ops.concatenate([coarse, (sizes[level] - coarse) / model.deviation(level)], axis=-1)
+            total = total + model.level("discriminator", level)([networks.packed(pair, pack), onehot])
+        found = model.discriminator([networks.packed(images, pack), onehot])
+        np.testing.assert_allclose(found, total, rtol=1e-5, atol=1e-5)
+
+
+def data_of(model, n):
+    """Images and the label vectors of their packs."""
+    images = ops.convert_to_tensor(IMAGES[:n] / np.float32(127.5) - 1)
+    return images, ops.convert_to_tensor(np.eye(3, dtype="float32")[LABELS[:n]].reshape(-1, 3 * model.pack))
+
+
+def test_the_builders_of_levels():
+    """What holds the levels together takes any networks of their shapes."""
+    shapes = levels.shapes_of((8, 8, 1), 4)
+    own = [levels.build_base_generator(shapes[0], 5, [6]), levels.build_generator(shapes[1], 3, 3, 1)]
+    assert levels.chain(own, shapes, 5).output_shape == (None, 8, 8, 1) and levels.latents_in(shapes, 5) == 5 + 64
+    first, plane = levels.noise_of(ops.zeros((2, 69)), shapes, 5)
+    assert first.shape == (2, 5) and plane.shape == (2, 8, 8, 1)
+    judged = [levels.build_base_discriminator(shapes[0], [6], 0.0), levels.build_discriminator(shapes[1], 3, 3, 4)]
+    assert levels.judges(judged, shapes).output_shape == (None, 1)
+    generator = levels.build_generators(shapes, 5, [6], [3], 3, 1)
+    assert levels.above(generator, shapes, 5, 0).output_shape == (None, 8, 8, 1)
+    assert levels.build_discriminators(shapes, [6], [3]).output_shape == (None, 1)
+    images = levels.refined(own[1], levels.ResidualScale(), ops.zeros((2, 4, 4, 1)), ops.zeros((2, 8, 8, 1)), [])
+    assert images.shape == (2, 8, 8, 1)
+    assert levels.label_input(None) == [] and levels.plane(keras.Input((3,)), (4, 6, 1)).shape == (None, 4, 6, 1)
+    assert levels.convolution(3, 5, 2).strides == (2, 2)
+
+
+def test_residual_scale():
+    for inverse, expected in ((False, 6.0), (True, 1.5)):
+        layer = levels.ResidualScale(inverse=inverse)
+        layer.deviation.assign(2.0)
+        again = levels.ResidualScale.from_config(layer.get_config())
+        assert float(layer(ops.convert_to_tensor(3.0))) == expected and again.inverse == inverse
+
+
+# --- the games --------------------------------------------------------------------------------------------------------
+
+
+def trained(steps=3, **rules):
+    """A noisy golden after some steps, all its draws in use: (its players' weights by level, logs)."""
+    keras.utils.set_random_seed(4)
+    model = noisy_lapgan()
+    adams = [keras.optimizers.Adam(0.01) for _ in range(2)]
+    options = dict(penalty=penalties.r1_r2(0.5), instance_noise=0.1, coarse_noise=0.1, label_dropout=0.3)
+    model.compile(*adams, loss="relativistic", **options, **rules)
+    before = weights(model)
+    stream = data.from_arrays(IMAGES, LABELS, batch_size=8).stream()
+    logs = model.fit(stream, steps_per_epoch=steps, epochs=1, verbose=0).history
+    return before, weights(model), logs
+
+
+def weights(model):
+    return {(player, level): arrays(model.level(player, level).weights)
+            for player in ("generator", "discriminator") for level in range(3)}  # fmt: skip
+
+
+def test_all_levels_together_are_each_alone():
+    """Dropout, instance noise, noise on the coarse images and hidden labels in use: every level has its own streams."""
+    _, together, logs = trained()
+    for level, size in enumerate((4, 8, 16)):
+        before, alone, own = trained(train_levels=[size])
+        for key, values in alone.items():
+            same = together[key] if key[1] == level else before[key]
+            for value, expected in zip(values, same, strict=True):
+                np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-6)
+        key = ("generator", level)
+        assert not all(np.array_equal(a, b) for a, b in zip(before[key], alone[key], strict=True))
+        mine = {name for name in logs if name.endswith(f"_{size}")}
+        assert {f"generator_loss_{size}", f"pair_accuracy_{size}", f"penalty_{size}"} <= mine
+        assert mine == {name for name in own if name[-1].isdigit()}
+        assert own["generator_loss"] == pytest.approx(own[f"generator_loss_{size}"])
+    for name in ("generator_loss", "discriminator_loss", "penalty"):
+        assert logs[name] == pytest.approx(np.sum([logs[f"{name}_{size}"] for size in (4, 8, 16)], axis=0), rel=1e-5)
+    assert set(logs) >= {"residual_std_8", "residual_std_16"} and "residual_std_4" not in logs
+
+
+def test_what_d_sees():
+    """Coarse images with the same noise beside real and generated residuals, and real residuals of deviation 1."""
+    model, seen = lapgan(classes=None), []
+    model.adapt(IMAGES)
+    model.compile(coarse_noise=0.2)
+    model.scores = lambda images, *_, **__: seen.append(ops.convert_to_numpy(images)) or ops.zeros((len(images), 1))
+    fine = ops.convert_to_tensor(IMAGES / np.float32(127.5) - 1)
+    model.play_level(2, fine, [])
+    real, fake = seen
+    np.testing.assert_array_equal(real[..., 0], fake[..., 0])
+    coarse = ops.convert_to_numpy(pyramid.up(pyramid.down(fine)))[..., 0]
+    assert (real[..., 0] - coarse).std() == pytest.approx(0.2, rel=0.05)
+    assert real[..., 1].std() == pytest.approx(1, abs=1e-5) and not np.allclose(real[..., 1], fake[..., 1])
+
+
+def test_hidden_labels():
+    model = lapgan()
+    model.compile(label_dropout=0.25)
+    labels = ops.convert_to_tensor(np.eye(3, dtype="float32")[np.arange(3000) % 3])
+    kept = ops.convert_to_numpy(model.hidden(labels, model.random))
+    assert set(kept.sum(1)) == {0, 1} and kept.sum() / 3000 == pytest.approx(0.75, abs=0.03)
+    assert (kept.argmax(1) == np.arange(3000) % 3)[kept.sum(1) == 1].all()
+
+
+def test_adapt_finds_the_residuals_deviation_and_it_is_saved(tmp_path):
+    model = lapgan(classes=None)
+    for level in (1, 2):
+        model.deviation(level).assign(1.0)
+    model.compile()
+    model.fit(IMAGES, batch_size=8, verbose=0)
+    parts = pyramid.split(ops.convert_to_tensor(IMAGES / np.float32(127.5) - 1), 2)
+    expected = [ops.convert_to_numpy(part).std() for part in parts[1:]]
+    found = arrays([model.deviation(1), model.deviation(2)])
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    held = [model.average.get_layer("scale_8").deviation, model.discriminator.get_layer("scale_16").deviation]
+    np.testing.assert_allclose(arrays(held), expected, rtol=1e-5)
+    model.fit(IMAGES // 2, batch_size=8, verbose=0)
+    assert arrays([model.deviation(1), model.deviation(2)]) == found, "the first data's, for good"
+    model.save(tmp_path / "x.keras")
+    assert arrays([keras.saving.load_model(tmp_path / "x.keras").deviation(1)]) == found[:1]
+
+
+def test_adapt_of_flat_images_and_of_what_the_authors_see():
+    model = lapgan(add=True, classes=None)
+    model.adapt(np.zeros((4, 16, 16, 1), "uint8"))
+    assert arrays([model.deviation(1)]) == [np.float32(0.01)]
+    inside = model.level("discriminator", 2).get_layer("scale_16").deviation
+    assert arrays([inside]) == [np.float32(0.01)]
+
+
+def test_prepare_needs_data_that_can_be_looked_at():
+    model = lapgan(classes=None)
+    for level in (1, 2):
+        model.deviation(level).assign(1.0)
+    model.compile()
+    with pytest.raises(ValueError, match=r"call adapt\(images\) before fit"):
+        model.fit((IMAGES[i : i + 8] for i in (0, 8)), verbose=0)
+    model.prepare(data.from_arrays(IMAGES, batch_size=8).stream())
+    assert arrays([model.deviation(1)]) != [1.0]
