@@ -47,6 +47,45 @@ class Maxout(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
+class LatentMixture(keras.layers.Layer):
+    """The largest of the first `modes` latents chooses one of as many directions; the others go on as they are.
+
+    A mixture in latent space (Gurumurthy et al. 2017, DeLiGAN): where there are kinds of images with nothing between
+    them, a network need not draw what lies between. Latents stay normal, and each has one image.
+
+    Args:
+        modes: how many, from 2 to the length of the latents.
+
+    Raises:
+        ValueError: fewer than two modes, or more than latents.
+
+    Shapes: (batch, d) -> (batch, d); the first `modes` become sqrt(modes) at the largest and 0 elsewhere, which keeps
+    their mean square.
+    """
+
+    def __init__(self, modes, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})  # in half precision two latents may be equally large
+        self.modes = modes
+
+    def build(self, input_shape):
+        """Look at the number of latents."""
+        if not 2 <= self.modes <= input_shape[-1]:
+            raise ValueError(
+                f"{input_shape[-1]} latents choose of 2 to {input_shape[-1]} modes; saw modes={self.modes}."
+            )
+
+    def call(self, latents):
+        """The mixture's."""
+        choosing, others = ops.split(latents, [self.modes], axis=-1)
+        chosen = ops.one_hot(ops.argmax(choosing, axis=-1), self.modes, dtype=latents.dtype)
+        return ops.concatenate([self.modes**0.5 * chosen, others], axis=-1)
+
+    def get_config(self):
+        """The argument."""
+        return {**super().get_config(), "modes": self.modes}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
 class ConcatenateLabels(keras.layers.Layer):
     """Labels behind the channels, at every position: constant maps (Radford et al. 2015, its conditional MNIST model).
 

@@ -239,6 +239,21 @@ def test_a_conditional_dcgan():
     assert own.classes == 3 and DCGAN.from_config(own.get_config()).classes == 3
     with pytest.raises(ValueError, match="classes asks for 4, and the generator that was given has 3"):
         DCGAN((16, 16, 1), width=4, generator=own.generator, classes=4)
-    for wrong in ({"classes": 0}, {"units": (0,)}, {"units": (2.5,)}):
+    for wrong in ({"classes": 0}, {"units": (0,)}, {"units": (2.5,)}, {"modes": 1.5}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} is an integer of at least 1"):
             DCGAN((16, 16, 1), **wrong)
+
+
+def test_modes_are_chosen_by_latents():
+    """Two latents with the same largest of the first and the same rest are one image; it has no weights of its own."""
+    model = DCGAN((16, 16, 1), latent_size=8, width=2, modes=4)
+    assert model.config["modes"] == 4
+    plain = DCGAN((16, 16, 1), latent_size=8, width=2)
+    assert model.generator.count_params() == plain.generator.count_params() and plain.config["modes"] == 0
+    latents = np.zeros((3, 8), "float32")
+    latents[:, 1], latents[1, 0], latents[2, 2] = 1.0, 0.9, 1.1
+    first, same, other = np.asarray(model(latents))
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+    with pytest.raises(ValueError, match="8 latents choose of 2 to 8 modes; saw modes=9"):
+        DCGAN((16, 16, 1), latent_size=8, width=2, modes=9)

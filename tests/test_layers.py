@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from kerasgan import gradients
 from kerasgan.layers import (
     ConcatenateLabels,
+    LatentMixture,
     Maxout,
     MinibatchDiscrimination,
     MinibatchStddev,
@@ -184,3 +186,21 @@ def test_unit():
 def test_spectral_normalization_refuses_what_it_cannot_divide(layer):
     with pytest.raises(ValueError, match="takes a Dense, Conv2D or Conv2DTranspose without activation"):
         SpectralNormalization(layer)
+
+
+# --- a mixture of latents ---------------------------------------------------------------------------------------------
+
+
+def test_latent_mixture():
+    """By hand: the second of three is the largest, sqrt(3) there; the others go on."""
+    latents = np.array([[0.1, 2.0, -3.0, 7.0], [-1.0, -2.0, -0.5, 8.0]], "float32")
+    found = ops.convert_to_numpy(LatentMixture(3)(latents))
+    np.testing.assert_allclose(found, [[0, 3**0.5, 0, 7], [0, 0, 3**0.5, 8]], rtol=1e-6)
+    noise = np.random.default_rng(0).normal(size=(4000, 20)).astype("float32")
+    mixed = ops.convert_to_numpy(LatentMixture.from_config(LatentMixture(10).get_config())(noise))
+    assert np.square(mixed).mean() == pytest.approx(np.square(noise).mean(), rel=0.05), "it keeps the mean square"
+    shares = (mixed[:, :10] > 0).mean(0)
+    assert shares.min() > 0.08 and shares.max() < 0.12, "every mode as often"
+    for modes in (1, 5):
+        with pytest.raises(ValueError, match=f"4 latents choose of 2 to 4 modes; saw modes={modes}"):
+            LatentMixture(modes)(latents)

@@ -11,13 +11,15 @@ import keras
 from keras import layers
 
 from kerasgan import penalties
-from kerasgan.layers import ConcatenateLabels
+from kerasgan.layers import ConcatenateLabels, LatentMixture
 from kerasgan.models import networks, rules
 from kerasgan.models.adversarial import Adversarial
 from kerasgan.models.sides import check_image_shape, strides
 
 
-def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions=1, norm=True, units=(), classes=None):
+def build_generator(
+    image_shape, latent_size, width, kernel_size=5, convolutions=1, norm=True, units=(), classes=None, modes=0
+):
     """Latents to images: project, then double the sides until they are the image's (Radford et al. 2015, figure 1).
 
     Args:
@@ -29,6 +31,7 @@ def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions
         norm: BatchNorm or not.
         units: of dense layers before the projection; 1,024 in the authors' MNIST model, none in the paper's others.
         classes: how many, if images are drawn of a class; the one-hot label then enters every layer (MNIST model).
+        modes: how many of the latents choose one of as many kinds of images; 0: none, as in the paper.
 
     Returns:
         A functional model: (batch, latent_size), with classes [that, (batch, classes)], -> (batch, height, width,
@@ -48,7 +51,7 @@ def build_generator(image_shape, latent_size, width, kernel_size=5, convolutions
         return layers.ReLU()(layers.BatchNormalization()(x) if norm else x)
 
     z, labels, told = keras.Input((latent_size,), name="latents"), *label_input(classes)
-    side, x = (height >> levels, breadth >> levels, widths[0]), z
+    side, x = (height >> levels, breadth >> levels, widths[0]), LatentMixture(modes)(z) if modes else z
     for count in units:
         x = hidden(dense(count, not norm)(told(x)))
     x = hidden(layers.Reshape(side)(dense(math.prod(side), not norm)(told(x))))
@@ -116,6 +119,8 @@ class DCGAN(Adversarial):
         classes: how many, for images of a class you ask for, as in the paper's conditional MNIST model (its Table 3):
             the label enters every layer of both networks. None by default: of no class; or what a generator of your own
             takes.
+        modes: how many of the latents choose, by the largest of them, one of as many kinds of images
+            (`kerasgan.layers.LatentMixture`); 0, as in the paper, by default.
         discriminator_width, discriminator_convolutions: of the discriminator alone; None: the generator's.
         generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default:
             gradient penalties and relativistic pairing, which train far better, do not go with it.
@@ -138,6 +143,7 @@ class DCGAN(Adversarial):
         convolutions=1,
         units=(),
         classes=None,
+        modes=0,
         discriminator_width=None,
         discriminator_convolutions=None,
         generator_norm=True,
@@ -160,7 +166,7 @@ class DCGAN(Adversarial):
                 convolutions if discriminator_convolutions is None else discriminator_convolutions
             ),
         )
-        counts = sizes | ({} if classes is None else {"classes": classes})
+        counts = sizes | ({} if classes is None else {"classes": classes}) | ({"modes": modes} if modes else {})
         for name, value in counts.items():
             rules.check_count(name, value)
         rules.check_counts("units", units)
@@ -169,7 +175,7 @@ class DCGAN(Adversarial):
             rules.check_flag(name, value)
 
         def new_generator():
-            own = (kernel_size, convolutions, generator_norm, units, classes)
+            own = (kernel_size, convolutions, generator_norm, units, classes, modes)
             return build_generator(shape, sizes["latent_size"], width, *own)
 
         def new_discriminator():  # of what the generator makes: it is built first
@@ -181,7 +187,7 @@ class DCGAN(Adversarial):
         super().__init__(generator or new_generator, discriminator or new_discriminator, pack=pack, **kwargs)
         self.own = networks.passed(generator=generator, discriminator=discriminator)
         self.agree(given, latent_size, classes)
-        self.config = sizes | norms | dict(units=list(units)) | self.config
+        self.config = sizes | norms | dict(units=list(units), modes=modes) | self.config
 
     @classmethod
     def paper(cls, image_shape=None, **options):
