@@ -75,10 +75,10 @@ class LatentMixture(keras.layers.Layer):
             )
 
     def call(self, latents):
-        """The mixture's."""
+        """The mixture's; not by Keras' argmax, which TFLite has not."""
         choosing, others = ops.split(latents, [self.modes], axis=-1)
-        chosen = ops.one_hot(ops.argmax(choosing, axis=-1), self.modes, dtype=latents.dtype)
-        return ops.concatenate([self.modes**0.5 * chosen, others], axis=-1)
+        largest = ops.equal(choosing, ops.max(choosing, axis=-1, keepdims=True))
+        return ops.concatenate([self.modes**0.5 * ops.cast(largest, latents.dtype), others], axis=-1)
 
     def get_config(self):
         """The argument."""

@@ -88,8 +88,8 @@ def plain_dcgan(**options):
 
 
 def conditional_dcgan(**options):
-    """Labels at every layer, and a dense layer before and after the convolutions."""
-    model = dcgan(**{"classes": 3, "units": (16,), **options})
+    """Labels at every layer, latents that choose, and a dense layer before and after the convolutions."""
+    model = dcgan(**{"classes": 3, "units": (16,), "modes": 4, **options})
     for player, factor in ((model.generator, 3), (model.average, 3), (model.discriminator, 5)):  # as in `gan`
         player.set_weights([factor * w if w.ndim > 1 else w for w in player.get_weights()])
     return model
