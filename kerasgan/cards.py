@@ -256,7 +256,7 @@ def verdict(record):
     """In words, how a number stands to the paper's, or where there is none to what real data score; of some nothing."""
     value, real_data = record["value"], record.get("real")
     if not is_paper(record):
-        return f"{value / real_data:.3g}x real data" if record["metric"] in RATIOS and real_data else ""
+        return f"{value / real_data:.3g}x real data" if measures_ratio(record["metric"]) and real_data else ""
     slack = 2 * math.hypot(record.get("spread") or 0, record.get("paper_spread") or 0)
     sign = 1 if record["better"] == "higher" else -1
     gain, beyond = sign * (value - record["paper"]), sign * (value - real_data)
@@ -265,6 +265,11 @@ def verdict(record):
     words = f"{how} the paper's {record['paper']:.4g}{spread_of_theirs}"
     flattered = record["metric"] in FLATTERS and beyond > slack
     return words + (", and better than real data: too good to mean quality" if flattered else "")
+
+
+def measures_ratio(metric):
+    """Whether a number says something as a multiple of what real data score; distances of a chain's levels do too."""
+    return metric in RATIOS or metric.startswith("frechet_")
 
 
 def real(record):

@@ -47,7 +47,8 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", be
     seen = data.read(card["data"]["train"], image_shape=model.image_shape, batch_size=1)
     ruler = protocols.of(protocol, card, test, seen)
     train = first(seen, ruler.samples, card["data"]["train"])
-    anchor, drawn = ruler.measure(train, real=True), measured(ruler, model, seeds)
+    anchor = ruler.measure(train, real=True) | ruler.of_model(model)
+    drawn = measured(ruler, model, seeds)
     shared = compared(card, seeds, source, test, train) | ruler.says
     records = [recorded(m, drawn[m], anchor.get(m), shared | ruler.own.get(m, {})) for m in drawn]
     if others:
@@ -80,7 +81,7 @@ def trained_alike(card, beside):
 
 def measured(ruler, model, seeds):
     """{metric: [its value for each sampling seed]}."""
-    each = [ruler.measure(samples(model, ruler.samples, seed)) for seed in seeds]
+    each = [ruler.measure(samples(model, ruler.samples, s)) | ruler.of_model(model, s) for s in seeds]
     return {metric: [values[metric] for values in each] for metric in each[0]}
 
 

@@ -9,6 +9,7 @@ from command import parsed, run
 
 from kerasgan import cards, data, entries, evaluation, metrics, protocols, recipes, training, zoo
 from kerasgan.models.classifiers import extractor
+from kerasgan.protocols import modern
 
 GENERATOR = """
 [model]
@@ -94,17 +95,17 @@ def test_the_numbers_are_the_metrics_of_real_against_drawn_images(own_zoo, measu
     place, _ = own_zoo
     classifier, model = zoo.load("judge"), zoo.load("noise")
     test, train = (np.load(place / f"{split}.npz")["images"][:140] for split in ("test", "train"))
-    real, anchor = (protocols.judged(classifier, images) for images in (test, train))
-    drawn = [protocols.judged(classifier, model.generate(140, seed=seed)) for seed in (4, 5)]
+    real, anchor = (modern.judged(classifier, images) for images in (test, train))
+    drawn = [modern.judged(classifier, model.generate(140, seed=seed)) for seed in (4, 5)]
     seen, shown = np.load(place / "train.npz")["images"], [model.generate(140, seed=seed) for seed in (4, 5)]
-    values = [protocols.compare(real, one) for one in drawn]
-    values = [v | protocols.pixels(images, test, seen) for v, images in zip(values, shown, strict=True)]
+    values = [modern.compare(real, one) for one in drawn]
+    values = [v | modern.pixels(images, test, seen) for v, images in zip(values, shown, strict=True)]
     assert [record["metric"] for record in measured] == list(values[0])
     for record in measured:
         each = [value[record["metric"]] for value in values]
         assert record["value"] == pytest.approx(np.mean(each), rel=1e-4, abs=1e-6)
         assert record["spread"] == pytest.approx(abs(each[0] - each[1]) / np.sqrt(2), rel=1e-3, abs=1e-4)
-        expected = (protocols.compare(real, anchor) | protocols.pixels(train, test)).get(record["metric"])
+        expected = (modern.compare(real, anchor) | modern.pixels(train, test)).get(record["metric"])
         assert record["real"] == (expected and pytest.approx(expected, rel=1e-4, abs=1e-6))
     distance = measured[0]
     assert distance["metric"] == "frechet_distance" and distance["value"] > 5 * distance["real"]

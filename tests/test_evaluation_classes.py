@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerasgan import cards, data, entries, evaluation, protocols, recipes, zoo
+from kerasgan import cards, data, entries, evaluation, recipes, zoo
+from kerasgan.protocols import modern
 
 RECIPE = """
 [model]
@@ -62,7 +63,7 @@ def test_by_class_in_the_features_of_the_extractor(told):
     found = {record["metric"]: record for record in evaluation.evaluate(folder, n=140, seeds=(4, 5))}
     assert next(iter(found)) == "frechet_distance" and list(found)[-2:] == ["label_agreement", "worst_class_coverage"]
     classifier, model, labels = zoo.load("lenet_mnist"), zoo.load(folder), np.arange(140) % 3
-    agreed = [(protocols.judged(classifier, model.generate(140, seed=s)).taken_for == labels).mean() for s in (4, 5)]
+    agreed = [(modern.judged(classifier, model.generate(140, seed=s)).taken_for == labels).mean() for s in (4, 5)]
     assert found["label_agreement"]["value"] == pytest.approx(np.mean(agreed))
     coverage = found["worst_class_coverage"]
     assert coverage["k"] == 5 and coverage["value"] < 0.1 and coverage["real"] > 0.9, "nothing like the bars is drawn"

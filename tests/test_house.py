@@ -36,6 +36,7 @@ FLOORS = (
 INSIDE = {
     "models": ("sides", "networks", "levels", "rules", "generative", "trainable", "adversarial"),
     "data": ("dataset",),
+    "protocols": ("chain",),
     "metrics": ("features", "coverage", "frechet", "kernel"),  # what `streaming` makes Keras metrics of
 }
 # Who may import what is heavy outside of a function (the others must load on numpy, h5py, pillow and keras alone); and

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerasgan import data, metrics, protocols, zoo
+from kerasgan.protocols import modern, paper
 
 
 @pytest.fixture(scope="module")
@@ -23,20 +24,20 @@ def pixels(*pairs):
 
 def test_judged(plain):
     """Logits 4, -4: sure, e^8 to 1. Logits 4, 3.1: unclear, 71 to 29 in a hundred."""
-    judged = protocols.judged(plain, pixels((255, 0), (0, 255), (255, 0), (255, 226)))
+    judged = modern.judged(plain, pixels((255, 0), (0, 255), (255, 0), (255, 226)))
     assert judged.unclear == 0.25 and judged.shares.tolist() == [0.75, 0.25]
     np.testing.assert_allclose(judged.features[:, 1], [-1, 1, -1, 226 / 127.5 - 1], atol=1e-6)
 
 
 def test_a_class_that_is_never_drawn_counts(plain):
-    assert protocols.judged(plain, pixels((255, 0), (255, 10))).shares.tolist() == [1, 0]
+    assert modern.judged(plain, pixels((255, 0), (255, 10))).shares.tolist() == [1, 0]
 
 
 def test_compare_puts_real_first(plain):
     rng = np.random.default_rng(0)
-    real = protocols.judged(plain, rng.integers(0, 256, (40, 2, 1, 1)).astype("uint8"))
-    fake = protocols.judged(plain, pixels(*((255, i) for i in range(40))))
-    found = protocols.compare(real, fake)
+    real = modern.judged(plain, rng.integers(0, 256, (40, 2, 1, 1)).astype("uint8"))
+    fake = modern.judged(plain, pixels(*((255, i) for i in range(40))))
+    found = modern.compare(real, fake)
     density, coverage = metrics.density_coverage(real.features, fake.features)
     precision, recall = metrics.precision_recall(real.features, fake.features)
     assert found == {
@@ -45,14 +46,14 @@ def test_compare_puts_real_first(plain):
         "precision": precision, "recall": recall, "density": density, "coverage": coverage,
         "unclear": fake.unclear, "smallest_class": 0, "largest_class": 1,
     }  # fmt: skip
-    assert coverage < protocols.compare(real, real)["coverage"] == 1
+    assert coverage < modern.compare(real, real)["coverage"] == 1
     assert json.loads(json.dumps(found)) == found, "plain numbers, for the card"
 
 
 def test_settings():
-    assert protocols.settings(10_000)["kernel_distance"]["subset_size"] == 1000
-    assert protocols.settings(40)["kernel_distance"]["subset_size"] == 40
-    assert protocols.settings(40)["density"] == {"k": 5} and protocols.settings(40)["recall"] == {"k": 3}
+    assert modern.settings(10_000)["kernel_distance"]["subset_size"] == 1000
+    assert modern.settings(40)["kernel_distance"]["subset_size"] == 40
+    assert modern.settings(40)["density"] == {"k": 5} and modern.settings(40)["recall"] == {"k": 3}
 
 
 # --- real statistics are kept -----------------------------------------------------------------------------------------
@@ -69,26 +70,26 @@ def same(one, other):
 
 def test_real_statistics_are_kept_by_both_fingerprints(plain, tmp_path, monkeypatch):
     monkeypatch.setenv("KERASGAN_HOME", str(tmp_path))
-    first, other = protocols.remembered(plain, dataset(0)), protocols.remembered(plain, dataset(1))
-    assert same(first, protocols.judged(plain, dataset(0).images)) and not same(first, other)
+    first, other = modern.remembered(plain, dataset(0)), modern.remembered(plain, dataset(1))
+    assert same(first, modern.judged(plain, dataset(0).images)) and not same(first, other)
     kept = sorted((tmp_path / "statistics").iterdir())
     assert len(kept) == 2 and all(metrics.fingerprint(plain)[:16] in path.name for path in kept)
     stranger = keras.models.clone_model(plain)
     stranger.add_weight(shape=(1,), name="another")
     with monkeypatch.context() as patch:
-        patch.setattr(protocols, "judged", lambda *_: pytest.fail("worked out again"))
-        assert same(first, protocols.remembered(plain, dataset(0)))
+        patch.setattr(modern, "judged", lambda *_: pytest.fail("worked out again"))
+        assert same(first, modern.remembered(plain, dataset(0)))
         with pytest.raises(pytest.fail.Exception):
-            protocols.remembered(stranger, dataset(0))
+            modern.remembered(stranger, dataset(0))
     for path in kept:
         path.write_bytes(path.read_bytes()[:100])
-    assert same(first, protocols.remembered(plain, dataset(0))), "a file that was cut short counts as none"
+    assert same(first, modern.remembered(plain, dataset(0))), "a file that was cut short counts as none"
 
 
 def test_where_nothing_can_be_written_it_is_worked_out_each_time(plain, tmp_path, monkeypatch):
     (tmp_path / "a_file").write_text("")
     monkeypatch.setenv("KERASGAN_HOME", str(tmp_path / "a_file"))
-    assert same(protocols.remembered(plain, dataset(0)), protocols.judged(plain, dataset(0).images))
+    assert same(modern.remembered(plain, dataset(0)), modern.judged(plain, dataset(0).images))
 
 
 # --- which protocol ---------------------------------------------------------------------------------------------------
@@ -118,8 +119,8 @@ def test_check_passes_what_is_whole():
     protocols.check("paper", CARD | {"paper_table": "parzen"})
     assert protocols.PROTOCOLS.keys() == {"modern", "paper"} and protocols.TABLES.keys() == {"parzen", "cgan", "cdcgan"}
     assert {part for rows in protocols.TABLES.values() for part, _ in rows} == {
-        protocols.Parzen,
-        protocols.NearestNeighbour,
+        paper.Parzen,
+        paper.NearestNeighbour,
     }
 
 
@@ -131,8 +132,8 @@ def test_modern_measures_in_the_features_of_the_cards_extractor(tmp_path, monkey
     protocol = protocols.of("modern", CARD | {"extractor": "lenet_mnist"}, test, seen)
     assert isinstance(protocol, protocols.Modern)
     lenet = zoo.load("lenet_mnist")
-    expected = protocols.compare(protocols.judged(lenet, real), protocols.judged(lenet, fake))
-    expected |= protocols.pixels(fake, real, fake[:60])
+    expected = modern.compare(modern.judged(lenet, real), modern.judged(lenet, fake))
+    expected |= modern.pixels(fake, real, fake[:60])
     assert protocol.samples == 150 and protocol.measure(data.Dataset(fake, batch_size=1)) == expected
     assert protocol.measure(test, real=True)["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert len(list((tmp_path / "statistics").iterdir())) == 1, "drawn images are kept nowhere"
@@ -140,7 +141,7 @@ def test_modern_measures_in_the_features_of_the_cards_extractor(tmp_path, monkey
 
     assert protocol.says["extractor_sha256"] == metrics.fingerprint(extractor(lenet))[:16]
     assert (
-        protocol.own == protocols.settings(150) | {"copying": {"images": 150, "training_images": 60}}
+        protocol.own == modern.settings(150) | {"copying": {"images": 150, "training_images": 60}}
         and protocol.says["extractor"] == "lenet_mnist"
     )
 
@@ -197,10 +198,10 @@ def test_pixels_by_hand():
     images = np.zeros((2, 2, 2, 1), "uint8")
     images[1, 0, 0] = 51
     real = np.full((3, 2, 2, 1), 99, "uint8")
-    found = protocols.pixels(images, real, images)
+    found = modern.pixels(images, real, images)
     assert found == {"pixel_variance": pytest.approx(0.01), "copying": 1.0}
-    assert protocols.pixels(real, real, images) == {"pixel_variance": 0.0, "copying": 0.5}
-    assert protocols.pixels(images, real) == {"pixel_variance": pytest.approx(0.01)}, "of training images themselves"
+    assert modern.pixels(real, real, images) == {"pixel_variance": 0.0, "copying": 0.5}
+    assert modern.pixels(images, real) == {"pixel_variance": pytest.approx(0.01)}, "of training images themselves"
 
 
 def test_by_class(plain):
@@ -212,14 +213,14 @@ def test_by_class(plain):
         .astype("uint8")
         .reshape(40, 2, 1, 1)
     )
-    real = protocols.judged(plain, images)
+    real = modern.judged(plain, images)
     assert real.taken_for.tolist() == labels.tolist()
-    right = protocols.by_class(real, labels, real, labels)
+    right = modern.by_class(real, labels, real, labels)
     assert right == {"label_agreement": 1.0, "worst_class_coverage": 1.0}
     few = np.where(np.arange(40) < 4, labels, 1 - labels)  # two of a class are drawn for it, the rest for the other
-    mixed = protocols.by_class(real, labels, real, few)
+    mixed = modern.by_class(real, labels, real, few)
     assert mixed["label_agreement"] == 0.1 and 0.1 < mixed["worst_class_coverage"] < 1
-    five = protocols.by_class(protocols.judged(plain, images[:10]), labels[:10], real, labels)
+    five = modern.by_class(modern.judged(plain, images[:10]), labels[:10], real, labels)
     assert five == {"label_agreement": 1.0}, "five real images of a class are too few"
-    one_missing = protocols.by_class(real, labels, real, np.zeros(40, int))
+    one_missing = modern.by_class(real, labels, real, np.zeros(40, int))
     assert one_missing == {"label_agreement": 0.5, "worst_class_coverage": 0.0}

@@ -1,12 +1,4 @@
-"""What a generator is measured by: the features of an extractor ("modern"), or a paper's own table ("paper").
-
-A protocol is made of a card and of the real images; then it measures any images by them:
-
-    >>> Modern(card, test, train).measure(data.from_arrays(model.generate(10_000, seed=1)))
-    {"frechet_distance": 8.02, "kernel_distance": 0.31, ...}
-
-`samples` is how many it asks for, `says` what a number must not travel without, `own` what concerns one metric alone.
-"""
+"""In an extractor's features: distances and manifolds, classes, and two numbers of pixels."""
 
 import contextlib
 import zipfile
@@ -15,40 +7,15 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from kerasgan import data, mirror, names, zoo
+from kerasgan import mirror, zoo
 from kerasgan.files import write_atomically
 from kerasgan.metrics import density_coverage, features, fingerprint, frechet_distance, kernel_distance, memorisation
 from kerasgan.metrics import precision_recall as precision_and_recall
 from kerasgan.metrics.neighbours import flat_levels
+from kerasgan.protocols import chain
 
 SURE = 0.9  # the confidence under which a classifier calls an image unclear
 COPIES, ORIGINALS = 1000, 50_000  # images that are held against training images, and how many of these at most
-
-
-def of(name, card, test, train):
-    """The protocol of that name, for an entry, the real images that it is held against and those that it has seen.
-
-    Args:
-        test, train: Datasets; all of the second.
-
-    Raises:
-        ValueError: there is no such protocol, or the card does not name what it needs.
-    """
-    check(name, card)
-    return Modern(card, test, train) if name == "modern" else Paper(card, test)
-
-
-def check(name, card):
-    """Refuse an unknown protocol, and an entry whose card does not name what it needs; before any work."""
-    names.check_choice("protocol", name, PROTOCOLS)
-    key, what = PROTOCOLS[name]
-    if not card.get(key):
-        raise ValueError(f"{card['name']} names no {what} to measure it by (`{key}` in its recipe's [card]).")
-    if name == "paper":
-        names.check_choice("paper_table", card[key], TABLES)
-
-
-# --- in an extractor's features ---------------------------------------------------------------------------------------
 
 
 class Judged(NamedTuple):
@@ -84,6 +51,7 @@ class Modern:
         self.says = {"extractor": card["extractor"], "extractor_sha256": ruler, "resize": "none", "dtype": "float64"}
         self.own, self.samples, self.labels = settings(len(test.images)), len(test.images), test.labels
         self.shown, self.seen = test.images[:COPIES], train.images[:ORIGINALS]
+        self.test, self.train = test, train.first(self.samples)
         self.own["copying"] |= {"training_images": len(self.seen)}
 
     def measure(self, samples, real=False):
@@ -93,6 +61,18 @@ class Modern:
         if samples.labels is None or self.labels is None:
             return values
         return values | by_class(self.real, self.labels, found, samples.labels)
+
+    def of_model(self, model, seed=None):
+        """{metric: value} of what a model has beside its samples, levels; without a seed of real images instead."""
+        if not hasattr(model, "sizes"):
+            return {}
+
+        def judge(images):
+            return judged(self.classifier, images).features
+
+        if seed is None:
+            return chain.anchors(model.sizes, judge, self.test, self.train)
+        return chain.chained(model, judge, self.test, self.train, seed)
 
 
 def judged(classifier, pictures):
@@ -182,103 +162,3 @@ def by_class(real, real_labels, fake, fake_labels):
         if len(its) > k:
             covered.append(density_coverage(its, drawn, k)[1] if len(drawn) > 1 else 0.0)
     return found | ({"worst_class_coverage": float(min(covered))} if covered else {})
-
-
-# --- the papers' tables -----------------------------------------------------------------------------------------------
-
-
-class Parzen:
-    """The Gaussian Parzen window of Goodfellow et al. 2014, Table 1, on MNIST.
-
-    Their +- is the standard error over test images; ours is over sampling seeds. More than real images score is no
-    merit: the estimate rewards smooth samples (Theis et al. 2016, section 3.2). It rises with the number of samples: as
-    many as test images are taken, of a model with classes equally many of each.
-
-    Args:
-        card: names the validation split, whose first 1,000 images choose sigma. test: the real images, a Dataset.
-        figure: the paper's, and which it is.
-    """
-
-    share = 1  # samples for each test image
-
-    def __init__(self, card, test, figure):
-        source = card["data"].get("validation")
-        if not source:
-            raise ValueError(f"{card['name']} has no validation split on its card, which the window's sigma needs.")
-        self.test = test.images
-        self.validation = data.read(source, image_shape=test.image_shape, batch_size=1).images
-        sigma = f"of np.logspace(-1, 0, 10), by the first 1000 of {source}"
-        self.own = {"parzen_likelihood": figure | {"better": "higher", "sigma": sigma}}
-
-    def measure(self, samples):
-        """{"parzen_likelihood": nats an image} of a Dataset."""
-        from kerasgan.metrics import parzen_likelihood
-
-        return {"parzen_likelihood": parzen_likelihood(self.test, samples.images, self.validation).mean}
-
-
-class NearestNeighbour:
-    """The 1-nearest-neighbour test error of Radford et al. 2015, Table 3: labelled samples in the place of MNIST's own.
-
-    It asks for samples that are of the class they were drawn for, and unlike each other. Its 50,000 samples for 10,000
-    test digits are five for each: as many real ones leave 3.39%.
-
-    Args:
-        card: not asked. test: the real images, a Dataset with labels. figure: the paper's, and which it is.
-    """
-
-    share = 5
-
-    def __init__(self, card, test, figure):
-        if not card.get("class_names"):
-            raise ValueError(f"{card['name']} has no classes: the 1-nearest-neighbour error is of labelled samples.")
-        if test.labels is None:
-            raise ValueError(
-                f"{card['name']}: the test images have no labels, which the 1-nearest-neighbour error needs."
-            )
-        self.test = test
-        self.own = {"nearest_neighbour_error": figure | {"better": "lower", "samples": self.share * len(test.images)}}
-
-    def measure(self, samples):
-        """{"nearest_neighbour_error": share} of a Dataset with labels."""
-        from kerasgan.metrics import nearest_neighbour_error
-
-        error = nearest_neighbour_error(self.test.images, self.test.labels, samples.images, samples.labels)
-        return {"nearest_neighbour_error": error}
-
-
-class Paper:
-    """What the tables of a paper say of a model: each part measures as many of the samples as it is made for.
-
-    Args:
-        card: of the entry; its `paper_table` names the rows. test: the real images, a Dataset.
-    """
-
-    def __init__(self, card, test):
-        self.parts = [part(card, test, figure) for part, figure in TABLES[card["paper_table"]]]
-        self.samples = max(part.share for part in self.parts) * len(test.images)
-        self.n, self.says = len(test.images), {"dtype": "float64"}
-        self.own = {name: record for part in self.parts for name, record in part.own.items()}
-
-    def measure(self, samples, real=False):
-        """{metric: value} of a Dataset of samples, generated or real."""
-        found = {}
-        for part in self.parts:
-            found |= part.measure(samples.first(part.share * self.n))
-        return found
-
-
-TABLES = {  # of a paper: what is measured, and the figure it is held against
-    "parzen": [
-        (
-            Parzen,
-            {"paper": 225.0, "paper_spread": 2.0, "table": "Goodfellow et al. 2014, Table 1: adversarial nets, MNIST"},
-        ),
-    ],
-    "cgan": [
-        (Parzen, {"paper": 132.0, "paper_spread": 1.8, "table": "Mirza and Osindero 2014, Table 1: conditional nets"}),
-        (NearestNeighbour, {"paper": 0.0628, "table": "Radford et al. 2015, Table 3: GAN of perceptrons, conditional"}),
-    ],
-    "cdcgan": [(NearestNeighbour, {"paper": 0.0298, "table": "Radford et al. 2015, Table 3: DCGAN"})],
-}
-PROTOCOLS = {"modern": ("extractor", "extractor"), "paper": ("paper_table", "paper's table")}  # {name: (key, in words)}
