@@ -187,6 +187,7 @@ def render(card):
         lines += [
             "![samples](samples.png)",
             "",
+            *(["![each from coarse to fine](levels.png)", ""] if "levels.png" in card["files"] else []),
             "```python",
             "import kerasgan",
             "",

@@ -43,8 +43,19 @@ def of_game(folder, path, recipe, model, dataset, history, chosen=None):
         words = "epoch {epoch}: the best {monitor} of the average, {value:.4g} on the validation split"
         card["training"] |= {"chosen": words.format(**chosen)}
     columns = min(model.classes or 8, 16)  # a column is a class
-    samples = plotting.grid(model.generate(8 * columns, seed=0), columns=columns)
-    return write(folder, path, card, model, golden, {"samples.png": samples})
+    pictures = {"samples.png": plotting.grid(model.generate(8 * columns, seed=0), columns=columns)}
+    if hasattr(model, "sizes"):
+        pictures["levels.png"] = levels(model)
+    return write(folder, path, card, model, golden, pictures)
+
+
+def levels(model, n=16):
+    """A picture of `n` images of a chain, each from coarse to fine, four in a row; small ones in large pixels."""
+    every = model.generate(n, seed=0, return_pyramid=True)
+    high = every[-1].shape[1]
+    large = [images.repeat(high // images.shape[1], axis=1).repeat(high // images.shape[1], axis=2) for images in every]
+    in_turn = np.stack(large, axis=1).reshape(-1, *large[-1].shape[1:])
+    return plotting.grid(in_turn, columns=4 * len(every))
 
 
 def of_classifier(folder, path, recipe, classifier, dataset, history, metrics=()):
