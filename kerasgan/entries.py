@@ -27,7 +27,8 @@ def of_game(folder, path, recipe, model, dataset, history, chosen=None):
         folder: where. path, recipe: of the recipe. model: trained. dataset: what it was trained on.
         history: the logs of its epochs. chosen: {monitor, value, epoch, ...} of the average that the model was given.
     """
-    inputs = model.inputs_of(GOLDEN_SEED, range(GOLDEN))
+    labels = None if model.classes is None else np.arange(GOLDEN) % model.classes
+    inputs = model.inputs_of(GOLDEN_SEED, range(GOLDEN), labels)
     golden = dict(zip(("latents", "labels"), inputs, strict=False)) | {"images": model.sample(*inputs)}
     card = describe(path, recipe, dataset) | {
         "compile": recipe["fine_tuning"] or recipe["compile"],
@@ -43,7 +44,8 @@ def of_game(folder, path, recipe, model, dataset, history, chosen=None):
         words = "epoch {epoch}: the best {monitor} of the average, {value:.4g} on the validation split"
         card["training"] |= {"chosen": words.format(**chosen)}
     columns = min(model.classes or 8, 16)  # a column is a class
-    pictures = {"samples.png": plotting.grid(model.generate(8 * columns, seed=0), columns=columns)}
+    in_turn = None if model.classes is None else np.arange(8 * columns) % model.classes
+    pictures = {"samples.png": plotting.grid(model.generate(8 * columns, seed=0, labels=in_turn), columns=columns)}
     if hasattr(model, "sizes"):
         pictures["levels.png"] = levels(model)
     return write(folder, path, card, model, golden, pictures)

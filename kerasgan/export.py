@@ -84,7 +84,7 @@ def check_free(path, overwrite):
 def describe(model, format, path, run, batch_size):
     """The side-car: the contract of the exported generator, and its measured distance from Keras."""
     count = CHECKED if batch_size is None else -(-CHECKED // batch_size) * batch_size  # whole batches
-    inputs = model.inputs_of(SEED, range(count))
+    inputs = model.inputs_of(SEED, range(count), np.arange(count) % model.classes if model.conditional else None)
     expected = model.predict_on_batch(list(inputs) if model.conditional else inputs[0])
     difference = np.abs(run(path, inputs, batch_size) - expected)
     labels = {"labels": {"shape": [batch_size, model.classes], "encoding": "one-hot", "dtype": "float32"}}

@@ -6,7 +6,7 @@ from kerasgan import data, random, recipes
 from kerasgan.augmentations import cutout, mirrored, shifted
 from kerasgan.callbacks import BestPair
 from kerasgan.images import to_float
-from kerasgan.models import networks
+from kerasgan.models import networks, rules
 
 
 def prepared(recipe):
@@ -17,11 +17,11 @@ def prepared(recipe):
     """
     settings, of = recipe["training"], recipe["data"]
     seed = settings.get("seed", 0)
-    options = dict(seed=seed, image_shape=recipe["model"]["image_shape"])
-    dataset = data.read(of["train"], batch_size=settings["batch_size"], **options)
-    validation, test = (data.read(of[split], batch_size=1, **options) for split in ("validation", "test"))
     keras.utils.set_random_seed(seed)  # the initial weights
     classifier = recipes.build(recipe["model"])
+    options = dict(seed=seed, image_shape=classifier.input_shape[1:])
+    dataset = data.read(of["train"], batch_size=settings["batch_size"], **options)
+    validation, test = (data.read(of[split], batch_size=1, **options) for split in ("validation", "test"))
     for split, part in {"training": dataset, "validation": validation, "test": test}.items():
         check_labels(split, part, classifier.output_shape[-1])
     learner = augmented(classifier, recipe["augment"], seed)
@@ -101,6 +101,9 @@ def augmented(classifier, options, seed):
     """
     height, width, _ = classifier.input_shape[1:]
     degrees, pixels, hole = (options.get(name, 0) for name in ("rotation", "shift", "cutout"))
+    for name, most in dict(rotation=180, shift=min(height, width), cutout=min(height, width)).items():
+        rules.check_share(name, options.get(name, 0), below=most)
+    rules.check_flag("flip", options.get("flip", False))
     parts = [
         keras.Input(classifier.input_shape[1:], dtype="uint8"),
         keras.layers.Rescaling(1 / 127.5, offset=-1),

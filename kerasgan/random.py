@@ -32,6 +32,11 @@ def seed_of(seed=None):
     return seed
 
 
+def stream(seed, i):
+    """A seed for the i-th of a model's streams: those of neighbouring seeds have nothing in common."""
+    return int(np.random.SeedSequence([seed, i]).generate_state(1)[0] % SEEDS)
+
+
 def philox(seed, counters):
     """Four uint32 for each 64-bit counter: Philox4x32-10.
 

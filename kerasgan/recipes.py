@@ -55,7 +55,11 @@ NEEDED = {"model": {"variant"}, "data": {"train"}, "training": {"epochs", "batch
 NEEDED_BY_EXTRACTORS = {"compile": {"optimizer"}, "data": {"train", "validation", "test"}}
 READ_BY = {  # the keys of a section that this kind reads, where it reads not all
     "generator": {"augment": ()},
-    "extractor": {"compile": ("optimizer",), "fine_tuning": (), "training": ("epochs", "batch_size", "seed")},
+    "extractor": {
+        "compile": ("optimizer",),
+        "fine_tuning": (),
+        "training": ("epochs", "batch_size", "seed", "checkpoint_steps"),
+    },
 }
 COUNTS = {"epochs": 1, "batch_size": 1, "checkpoint_steps": 1, "validate_every": 1, "seed": 0}  # [training]'s least
 

@@ -32,6 +32,7 @@ licence = "CC0"
 epochs = 3
 batch_size = 16
 seed = 1
+checkpoint_steps = 2
 
 [card]
 kind = "extractor"
@@ -141,6 +142,16 @@ def test_another_training_does_not_go_on_from_there(recipe, tmp_path):
     (tmp_path / "other.toml").write_text(recipe.read_text().replace("cutout = 3", "cutout = 2"))
     with pytest.raises(ValueError, match=r"is of another training: \[augment\] cutout was 3, now 2"):
         training.train(tmp_path / "other.toml", tmp_path / "run", resume=True)
+
+
+def test_a_recipe_without_image_shape_goes_by_the_classifiers_own(recipe, tmp_path):
+    text = recipe.read_text().replace("image_shape = [12, 12, 1]", "")
+    (tmp_path / "plain.toml").write_text(text)
+    with pytest.raises(ValueError, match=r"28, 28, 1"):
+        training.train(tmp_path / "plain.toml", tmp_path / "run")
+    for wrong, sentence in (({"flip": "no"}, "flip is True or False"), ({"cutout": 99}, r"cutout lies in \[0, 12\)")):
+        with pytest.raises(ValueError, match=sentence):
+            extractors.augmented(recipes.build({"variant": "lenet", "image_shape": (12, 12, 1)}), wrong, seed=0)
 
 
 def test_it_stops_on_nan(recipe, tmp_path):

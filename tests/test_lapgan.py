@@ -56,9 +56,9 @@ def test_the_modern_networks_are_for_two_cores():
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_any_number_of_levels_of_any_channels_and_sides(count):
-    model = lapgan_of((4 << count, 6 << count, 2), classes=None)
+    model = lapgan_of((4 << count, 6 << count, 4), classes=None)
     assert model.sizes == [4 << k for k in range(count + 1)]
-    assert model.generate(2, seed=0).shape == (2, 4 << count, 6 << count, 2)
+    assert model.generate(2, seed=0).shape == (2, 4 << count, 6 << count, 4)
 
 
 def lapgan_of(image_shape, **options):
@@ -136,9 +136,9 @@ def test_residual_scale():
 def trained(steps=3, **rules):
     """A noisy golden after some steps, all its draws in use: (its players' weights by level, logs)."""
     keras.utils.set_random_seed(4)
-    model = noisy_lapgan()
+    model = noisy_lapgan(label_dropout=0.3)
     adams = [keras.optimizers.Adam(0.01) for _ in range(2)]
-    options = dict(penalty=penalties.r1_r2(0.5), instance_noise=0.1, coarse_noise=0.1, label_dropout=0.3)
+    options = dict(penalty=penalties.r1_r2(0.5), instance_noise=0.1, coarse_noise=0.1)
     model.compile(*adams, loss="relativistic", **options, **rules)
     before = weights(model)
     stream = data.from_arrays(IMAGES, LABELS, batch_size=8).stream()
@@ -178,7 +178,7 @@ def test_what_d_sees():
     model.compile(coarse_noise=0.2)
     model.scores = lambda images, *_, **__: seen.append(ops.convert_to_numpy(images)) or ops.zeros((len(images), 1))
     fine = ops.convert_to_tensor(IMAGES / np.float32(127.5) - 1)
-    model.play_level(2, fine, [])
+    model.play_level(2, pyramid.down(fine), fine, [])
     real, fake = seen
     np.testing.assert_array_equal(real[..., 0], fake[..., 0])
     coarse = ops.convert_to_numpy(pyramid.up(pyramid.down(fine)))[..., 0]
@@ -186,9 +186,26 @@ def test_what_d_sees():
     assert real[..., 1].std() == pytest.approx(1, abs=1e-5) and not np.allclose(real[..., 1], fake[..., 1])
 
 
+def test_freeze_discriminator_counts_in_every_level():
+    """One layer of each discriminator rests, the one next to the image; with all of a level's there is nothing left."""
+    model = lapgan(classes=None)
+    model.compile(freeze_discriminator=1)
+    resting = {id(v) for v in model.discriminator.trainable_variables} - {
+        id(v) for v in model.learning("discriminator")
+    }
+    firsts = [model.level("discriminator", level).trainable_variables[:2] for level in range(3)]
+    assert resting == {id(v) for pair in firsts for v in pair}
+    with pytest.raises(ValueError, match="freeze_discriminator=2 leaves the discriminator nothing to learn with"):
+        model.compile(freeze_discriminator=2)
+
+
+def test_every_level_and_every_seed_draws_for_itself():
+    states = [tuple(arrays([stream.state])[0]) for seed in (0, 1) for stream in lapgan(seed=seed).streams]
+    assert len(set(states)) == 6 and all(0 <= first < 2**31 for first, _ in states)
+
+
 def test_hidden_labels():
-    model = lapgan()
-    model.compile(label_dropout=0.25)
+    model = lapgan(label_dropout=0.25)
     labels = ops.convert_to_tensor(np.eye(3, dtype="float32")[np.arange(3000) % 3])
     kept = ops.convert_to_numpy(model.hidden(labels, model.random))
     assert set(kept.sum(1)) == {0, 1} and kept.sum() / 3000 == pytest.approx(0.75, abs=0.03)

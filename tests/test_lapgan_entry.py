@@ -23,12 +23,12 @@ discriminator_widths = [4, 4]
 kernel_size = 3
 discriminator_kernel_size = 3
 halve_to = 7
+label_dropout = 0.1
 
 [compile]
 loss = "relativistic"
 penalty = { kind = "r1_r2", weight = 0.5 }
 coarse_noise = 0.05
-label_dropout = 0.1
 
 [data]
 train = "FOLDER/train.npz"
@@ -75,9 +75,31 @@ def test_an_entry_of_levels(entry):
     last = card["history"][-1]
     assert {"generator_loss_28", "residual_std_14", "pair_accuracy_7", "generator_loss"} <= last.keys()
     model = kerasgan.load(entry)
-    assert model.rules["label_dropout"] == 0.1 and kerasgan.verify(entry)["ok"]
+    assert model.label_dropout == 0.1 and kerasgan.verify(entry)["ok"]
     assert all(float(model.deviation(level).numpy()) != 1 for level in (1, 2)), "the data's scale came with it"
     assert model.refine(model.generate(3, seed=1, return_pyramid=True)[0], seed=2, labels=[0, 1, 2]).shape[1] == 28
+
+
+def test_goldens_and_samples_are_of_classes(entry):
+    assert np.load(entry / "golden.npz")["labels"].argmax(1).tolist() == [i % 3 for i in range(16)]
+    model = kerasgan.load(entry, metrics=False)
+    some = model.generate(24, seed=0, labels=np.arange(24) % 3)
+    np.testing.assert_array_equal(images.read(entry / "samples.png"), kerasgan.plotting.grid(some, columns=3))
+
+
+def test_another_size_takes_over_the_levels_of_its_heights(entry, capsys):
+    """The level above is new, and so is how much residuals vary: `fit` looks at the new data."""
+    old = kerasgan.load(entry, metrics=False)
+    new = kerasgan.load(entry, image_shape=(56, 56, 1), widths=[4, 4, 4], discriminator_widths=[4, 4, 4])
+    told = capsys.readouterr().err
+    for player in ("generator", "discriminator"):
+        for size in (7, 14, 28):
+            pair = (getattr(model, player).get_layer(f"{player}_{size}").get_weights() for model in (old, new))
+            assert all(np.array_equal(a, b) for a, b in zip(*pair, strict=True)), (player, size)
+    assert "generator: 20 kept, 0 resized, 8 new" in told, told
+    assert all(float(new.deviation(level).numpy()) == 1 for level in (1, 2, 3))
+    with pytest.raises(ValueError, match="widths has one for each level above the smallest, 3"):
+        kerasgan.load(entry, image_shape=(56, 56, 1))
 
 
 def test_stopped_and_resumed_it_is_the_same(entry, recipe, tmp_path):

@@ -3,15 +3,18 @@
 import keras
 import numpy as np
 import pytest
-from goldens import lapgan
+from goldens import in_child, lapgan
 
+import kerasgan
 from kerasgan import LAPGAN
+from kerasgan.models.chain import Chain
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (16, 16, 16, 1)).astype("uint8")
 
 
 def test_generate_return_pyramid():
     model = lapgan()
+    assert isinstance(model, Chain)
     every = model.generate(5, seed=2, return_pyramid=True, batch_size=2)
     assert [images.shape for images in every] == [(5, 4, 4, 1), (5, 8, 8, 1), (5, 16, 16, 1)]
     np.testing.assert_array_equal(every[-1], model.generate(5, seed=2))
@@ -19,28 +22,44 @@ def test_generate_return_pyramid():
 
 def test_generate_of_no_class():
     """Where labels were hidden in training; else the class of image i is i mod classes, as everywhere."""
-    model = lapgan()
-    model.compile(label_dropout=0.1)
+    model = lapgan(label_dropout=0.1)
     assert not model.inputs_of(0, range(4))[1].any() and model.generate(4, seed=0).shape == (4, 16, 16, 1)
     assert model.inputs_of(0, range(4), [2, 1, 0, 2])[1].argmax(1).tolist() == [2, 1, 0, 2]
-    model.compile()
-    assert model.inputs_of(0, range(4))[1].argmax(1).tolist() == [0, 1, 2, 0]
+    assert lapgan().inputs_of(0, range(4))[1].argmax(1).tolist() == [0, 1, 2, 0]
+    assert LAPGAN.modern((16, 16, 1), classes=3).label_dropout == 0.1
 
 
-def test_refine_goes_on_with_the_chain():
-    """From the chain's own small images, not rounded, to the very images; of others to images of their own."""
-    model = lapgan()
+def chained(batch_size=2):
+    """[(size, what `refine` makes of the chain's own small images, not rounded, and the chain itself)]."""
+    model, found = lapgan(), []
+    for network in (model.level("generator", 0), model.average.get_layer("generator_4")):
+        network.set_weights([0.1 * w for w in network.get_weights()])  # small images inside of [-1, 1]
     labels = [0, 1, 2, 0, 1]
     inputs = list(model.inputs_of(2, range(5), labels))
     for size in (4, 8):
         small = keras.Model(model.average.inputs, model.average.get_layer(f"image_{size}").output)
-        images = np.clip(small.predict_on_batch(inputs), -1, 1)
-        refined = model.refine(images, size, seed=2, labels=labels, batch_size=2)
-        if np.abs(small.predict_on_batch(inputs)).max() <= 1:
-            np.testing.assert_array_equal(refined, model.generate(labels=labels, seed=2))
-        assert refined.shape == (5, 16, 16, 1)
-    thumbnails = IMAGES[:3, :8, :8]
+        images = small.predict_on_batch(inputs)
+        refined = model.refine(np.clip(images, -1, 1), size, seed=2, labels=labels, batch_size=batch_size)
+        found.append((np.abs(images).max(), refined, model.generate(labels=labels, seed=2)))
+    return found
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("torch", marks=pytest.mark.torch)])
+def test_refine_goes_on_with_the_chain(backend, tmp_path):
+    if backend == "torch":
+        pytest.importorskip("torch", reason="torch: pip install torch")
+    same_here = keras.backend.backend() == backend
+    found = chained() if same_here else in_child(chained, folder=tmp_path, KERAS_BACKEND=backend)
+    inside = [(refined, whole) for largest, refined, whole in found if largest <= 1]
+    assert inside
+    for refined, whole in inside:
+        assert (np.abs(refined.astype(int) - whole) > 1).mean() < 1e-4
+
+
+def test_refine_draws_from_its_seed():
+    model, thumbnails = lapgan(label_dropout=0.1), IMAGES[:3, :8, :8]
     first, second = (model.refine(thumbnails, seed=seed) for seed in (0, 1))
+    assert first.shape == (3, 16, 16, 1)
     assert not np.array_equal(first, second) and np.array_equal(first, model.refine(thumbnails, seed=0))
 
 
@@ -53,7 +72,11 @@ def test_refine_goes_on_with_the_chain():
         ((30, 30, 3), {}, r"height 8 k times, k at least 1; \(30, 30, 3\) is no such size: resize to \(32, 32, 3\)"),
         ((8, 8, 3), {}, r"resize to \(16, 16, 3\)"),
         ((32, 30, 3), {}, r"resize to \(32, 32, 3\)"),
-        ((32, 32), {}, r"image_shape is \(height, width, channels\)"),
+        ((32, 32), {}, r"image_shape is \(height, width, channels\) with 1, 3 or 4"),
+        ((32.0, 32, 3), {}, r"image_shape is \(height, width, channels\) with 1, 3 or 4"),
+        ((32, 32, 2), {}, r"image_shape is \(height, width, channels\) with 1, 3 or 4"),
+        ((32, 32, 3), {"label_dropout": 0.1}, "label_dropout hides labels, and there are no classes"),
+        ((32, 32, 3), {"classes": 3, "label_dropout": 1.0}, "label_dropout lies in"),
         ((32, 32, 3), {"widths": [4]}, "widths has one for each level above the smallest, 2; saw"),
         ((32, 32, 3), {"base": 0}, "base is an integer of at least 1"),
         ((32, 32, 3), {"dropout": 1.0}, r"dropout lies in \[0, 1\)"),
@@ -70,13 +93,14 @@ def test_rules_that_make_no_sense():
     for rule, sentence in (
         ({"train_levels": [16, 32]}, r"train_levels is a list of some of \[4, 8, 16\]; saw \[16, 32\]"),
         ({"train_levels": []}, "train_levels is a list"),
-        ({"label_dropout": 1.0}, "label_dropout lies in"),
+        ({"augment": kerasgan.augmentations.DiffAugment()}, 'residuals, which have no "color"'),
         ({"coarse_noise": -1}, r"coarse_noise is a deviation in \[0, 10\)"),
     ):
         with pytest.raises(ValueError, match=sentence):
             model.compile(**rule)
-    with pytest.raises(ValueError, match="this LAPGAN has no classes"):
-        lapgan(classes=None).compile(label_dropout=0.1)
+    model.compile(augment=kerasgan.augmentations.DiffAugment("translation", "cutout"))
+    with pytest.raises(TypeError, match="no argument 'train_level'. Did you mean 'train_levels'"):
+        model.compile(train_level=[8])
     with pytest.raises(TypeError, match="no argument 'penality'. Did you mean 'penalty'"):
         model.compile(penality=None)
 
@@ -86,5 +110,7 @@ def test_refine_refuses():
     for images, level in ((IMAGES, None), (IMAGES[:, :8, :4], None), (IMAGES[:, :8, :8], 4)):
         with pytest.raises(ValueError, match=r"refine takes images of \(4, 4, 1\) or \(8, 8, 1\); saw"):
             model.refine(images, level)
+    with pytest.raises(ValueError, match="always draws of a class: refine needs labels, one for each of 16"):
+        model.refine(IMAGES[:, :8, :8])
     with pytest.raises(ValueError, match="labels are a list of n = 16"):
         model.refine(IMAGES[:, :8, :8], labels=[1, 2])

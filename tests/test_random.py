@@ -151,6 +151,11 @@ def test_state_of_finds_what_keras_does_not_save():
     assert random.state_of(keras.Sequential([keras.Input((4,)), layers.Dense(3)])) == []
 
 
+def test_streams_of_neighbouring_seeds_have_nothing_in_common():
+    seeds = [random.stream(seed, i) for seed in (0, 1, 2**31 - 1) for i in range(4)]
+    assert len(set(seeds)) == 12 and all(0 <= seed < 2**31 for seed in seeds) and seeds[0] == random.stream(0, 0)
+
+
 def test_saves_random_state(tmp_path):
     """A Dropout that goes on drawing where it was; without the mixin Keras would begin anew."""
 

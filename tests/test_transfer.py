@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from goldens import cgan, conditional_dcgan, dcgan, gan
+from goldens import cgan, conditional_dcgan, dcgan, gan, lapgan
 from keras import ops
 
 import kerasgan
@@ -16,6 +16,7 @@ from kerasgan.models.transfer import (
     aligned,
     along,
     axes_of,
+    levels_of,
     over_channels,
     over_picture,
     report,
@@ -243,3 +244,11 @@ def test_what_is_no_entry_of_a_variant_is_loaded_as_it_is(tmp_path):
     dcgan().save(tmp_path / "x.keras")
     with pytest.raises(ValueError, match="x.keras can be loaded as it is alone: classes, pack are for generators"):
         kerasgan.load(tmp_path / "x.keras", classes=3, pack=2)
+
+
+def test_levels_of():
+    """The networks of a chain by their heights; what is no chain has one, of no height."""
+    chain, plain = lapgan(), dcgan()
+    found = levels_of(chain.average, chain, "generator")
+    assert {size: network.name for size, network in found.items()} == {s: f"generator_{s}" for s in (4, 8, 16)}
+    assert levels_of(plain.discriminator, plain, "discriminator") == {None: plain.discriminator}

@@ -193,7 +193,7 @@ def some(x, n):
     """
     dataset = x.dataset if isinstance(x, Stream) else x
     if isinstance(dataset, Dataset):
-        return dataset.images[:: max(1, len(dataset.images) // n)][:n]
+        return dataset.images[:: -(-len(dataset.images) // n)]
     first, _ = (None, x) if inspect.isgenerator(x) else peek(x)
     if first is None:
         raise ValueError("The scale of such data cannot be found without using it up: call adapt(images) before fit.")

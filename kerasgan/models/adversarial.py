@@ -133,7 +133,7 @@ class Adversarial(Trainable):
         Raises:
             TypeError: an unknown option. ValueError: a value out of range, or a combination that makes no sense.
         """
-        rules.check_arguments(unknown, Adversarial.compile)
+        rules.check_arguments(unknown, Adversarial.compile, type(self).compile)
         of_keras = dict(jit_compile=jit_compile, steps_per_execution=steps_per_execution, run_eagerly=run_eagerly)
         options = dict(  # plain values alone: Keras walks attributes when it saves and would store optimizers here
             loss=loss, penalty=penalty, alternate=alternate, discriminator_steps=discriminator_steps,
@@ -221,7 +221,11 @@ class Adversarial(Trainable):
         """The weights that a player moves."""
         if player == "generator":
             return self.generator.trainable_variables
-        return networks.thawed(self.discriminator, self.rules["freeze_discriminator"])
+        return self.thawed(self.rules["freeze_discriminator"])
+
+    def thawed(self, frozen):
+        """D's weights, but for those of its first `frozen` layers."""
+        return networks.thawed(self.discriminator, frozen)
 
     def follow(self, count):
         """Move the average towards the generator: every weight, BatchNorm statistics too; faster in the first steps.

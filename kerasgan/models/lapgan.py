@@ -7,17 +7,15 @@ own, on the pyramids of real images: no gradient crosses levels, so all are play
 """
 
 import keras
-import numpy as np
 from keras import ops
 
-from kerasgan import data, penalties, pyramid
-from kerasgan.images import in_contract, to_float, to_uint8
+from kerasgan import penalties, pyramid, random
 from kerasgan.models import levels, networks, rules
-from kerasgan.models.adversarial import Adversarial
+from kerasgan.models.chain import Chain
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class LAPGAN(Adversarial):
+class LAPGAN(Chain):
     """Images from coarse to fine, one game per level of a Laplacian pyramid.
 
         >>> model = LAPGAN.modern((32, 32, 3), classes=10)   # 8x8, 16x16, 32x32
@@ -40,7 +38,8 @@ class LAPGAN(Adversarial):
         halve_to: how far the discriminators halve the sides; None, the authors': once (`build_discriminator`).
         dropout: the share dropped in every discriminator, 0.5.
         add: discriminators see the sum of doubled image and residual alone, as in the authors' code, and not both.
-        The rest is `Adversarial`'s.
+        label_dropout: the share of labels that are hidden in training, all 0: `generate` then draws of no class too.
+        The rest is `Adversarial`'s; the networks are no others than these.
 
     Raises:
         ValueError: sides that are not base x 2^k, a size that is no integer of at least 1, or as many widths as there
@@ -50,7 +49,7 @@ class LAPGAN(Adversarial):
     def __init__(
         self, image_shape=(32, 32, 3), *, base=8, latent_size=100, classes=None, units=(1200, 1200),
         discriminator_units=(600, 600), widths=None, discriminator_widths=None, kernel_size=7, convolutions=2,
-        discriminator_kernel_size=5, halve_to=None, dropout=0.5, add=False, pack=1, **kwargs,
+        discriminator_kernel_size=5, halve_to=None, dropout=0.5, add=False, label_dropout=0.0, pack=1, **kwargs,
     ):  # fmt: skip
         sizes = dict(base=base, latent_size=latent_size, kernel_size=kernel_size, convolutions=convolutions,
                      discriminator_kernel_size=discriminator_kernel_size)  # fmt: skip
@@ -59,14 +58,18 @@ class LAPGAN(Adversarial):
             rules.check_count(name, value)
         shapes = levels.shapes_of(tuple(image_shape), base)
         each = [64] * (len(shapes) - 1)
-        lists = dict(units=units, discriminator_units=discriminator_units, widths=widths or each)
-        lists |= dict(discriminator_widths=discriminator_widths or each)
+        lists = dict(units=units, discriminator_units=discriminator_units)
+        for name, values in dict(widths=widths, discriminator_widths=discriminator_widths).items():
+            lists[name] = each if values is None else values
         for name, values in lists.items():
             rules.check_counts(name, values)
             if "widths" in name and len(values) != len(each):
                 raise ValueError(f"{name} has one for each level above the smallest, {len(each)}; saw {values!r}.")
         rules.check_share("dropout", dropout)
+        rules.check_share("label_dropout", label_dropout)
         rules.check_flag("add", add)
+        if label_dropout and classes is None:
+            raise ValueError("label_dropout hides labels, and there are no classes: leave it at 0.")
 
         def new_generator():
             sizes = (latent_size, units, lists["widths"], kernel_size, convolutions, classes)
@@ -77,22 +80,19 @@ class LAPGAN(Adversarial):
             return levels.build_discriminators(shapes, *sizes, dropout, add, pack, classes)
 
         super().__init__(new_generator, new_discriminator, pack=pack, **kwargs)
-        self.streams = [keras.random.SeedGenerator(self.seed + i) for i, _ in enumerate(shapes)]
+        self.streams = [keras.random.SeedGenerator(random.stream(self.seed, i)) for i, _ in enumerate(shapes)]
         self.agree(tuple(image_shape), None, classes)
-        lists = {name: list(values) for name, values in lists.items()}
-        self.config |= sizes | lists | dict(halve_to=halve_to, dropout=dropout, add=add)
-
-    @property
-    def sizes(self):
-        """The heights of the levels, coarse to fine."""
-        names = (layer.name for layer in self.generator.layers)
-        return [int(name.removeprefix("generator_")) for name in names if name.startswith("generator_")]
+        given = dict(units=units, discriminator_units=discriminator_units, widths=widths)
+        given |= dict(discriminator_widths=discriminator_widths)
+        self.config |= sizes | {name: values and list(values) for name, values in given.items()}
+        self.config |= dict(halve_to=halve_to, dropout=dropout, add=add, label_dropout=label_dropout)
+        self.label_dropout = label_dropout
 
     @property
     def reports(self):
         """The names of the logs: of the whole game, and of each level."""
-        own = [f"{name}_{size}" for size in self.sizes for name in (*Adversarial.reports, "residual_std")]
-        return (*Adversarial.reports, *own)
+        own = [f"{name}_{size}" for size in self.sizes for name in (*Chain.reports, "residual_std")]
+        return (*Chain.reports, *own)
 
     @classmethod
     def paper(cls, image_shape=(32, 32, 3), **options):
@@ -120,39 +120,38 @@ class LAPGAN(Adversarial):
         widths = [32 * 2**i for i in reversed(range(above))]
         small = dict(units=[512, 512], discriminator_units=[512, 256], widths=widths, discriminator_widths=widths,
                      kernel_size=3, convolutions=3, discriminator_kernel_size=4, halve_to=4, dropout=0.0)  # fmt: skip
-        model = cls(image_shape, **{**small, **options})
+        hidden = {"label_dropout": 0.1} if options.get("classes") else {}
+        model = cls(image_shape, **{**small, **hidden, **options})
         adams = [keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=0.99) for _ in range(2)]
-        own = dict(coarse_noise=0.05) | ({"label_dropout": 0.1} if model.conditional else {})
-        model.compile(*adams, loss="relativistic", penalty=penalties.r1_r2(gamma), **own)
+        model.compile(*adams, loss="relativistic", penalty=penalties.r1_r2(gamma), coarse_noise=0.05)
         return model
 
     def default_optimizers(self):
         """The authors': SGD of 0.02, momentum 0.5."""
         return tuple(keras.optimizers.SGD(0.02, momentum=0.5) for _ in range(2))
 
-    def compile(self, *optimizers, train_levels=None, coarse_noise=0.0, label_dropout=0.0, **options):
+    def compile(self, *optimizers, train_levels=None, coarse_noise=0.0, **options):
         """Set the rules of the games.
 
         Args:
             train_levels: the heights of the levels that are trained, such as [16, 32]; None: all. The others rest.
             coarse_noise: deviation of noise on the doubled real images in training, for G and D alike: in use they are
                 generated ones, which differ from real ones (Ho et al. 2022, conditioning augmentation).
-            label_dropout: the share of labels that are hidden in training: `generate` then draws of no class as well.
-            optimizers, options: `Adversarial.compile`'s.
+            optimizers, options: `Adversarial.compile`'s; but `augment` is given (batch, height, width, 2 channels), the
+                doubled image and the residual, above the smallest level, where DiffAugment has no "color".
 
         Raises:
-            ValueError: no such level, a value out of range, or labels to hide where there are none.
+            ValueError: no such level, or a value out of range.
         """
         chosen = self.sizes if train_levels is None else train_levels
         if not isinstance(chosen, list | tuple) or not chosen or not set(chosen) <= set(self.sizes):
             raise ValueError(f"train_levels is a list of some of {self.sizes}; saw {train_levels!r}.")
-        rules.check_share("label_dropout", label_dropout)
-        if label_dropout and not self.conditional:
-            raise ValueError("label_dropout hides labels, and this LAPGAN has no classes: leave it at 0.")
+        if "color" in getattr(options.get("augment"), "policy", ()):
+            raise ValueError('A LAPGAN judges residuals, which have no "color": DiffAugment("translation", "cutout").')
         if isinstance(coarse_noise, bool) or not isinstance(coarse_noise, int | float) or not 0 <= coarse_noise < 10:
             raise ValueError(f"coarse_noise is a deviation in [0, 10); saw {coarse_noise!r}.")
         super().compile(*optimizers, **options)
-        self.rules |= dict(train_levels=train_levels, coarse_noise=coarse_noise, label_dropout=label_dropout)
+        self.rules |= dict(train_levels=train_levels, coarse_noise=coarse_noise)
 
     # --- playing -------------------------------------------------------------------------------------------------
 
@@ -164,24 +163,25 @@ class LAPGAN(Adversarial):
             sizes = pyramid.coarser(images, len(self.sizes) - 1)
             values = {}
             for level in self.trained:
-                played = self.play_level(level, sizes[level], labels)
+                played = self.play_level(level, sizes[max(level - 1, 0)], sizes[level], labels)
                 values |= {f"{name}_{self.sizes[level]}": value for name, value in played.items()}
             return values
 
         return self.descend(play, self.labelled(data) if self.conditional else (self.images(data),))
 
-    def play_level(self, level, fine, labels):
-        """What the players of a level lose on its real images; the noise is the level's own stream's."""
+    def play_level(self, level, below, fine, labels):
+        """What the players of a level lose on its real images, and those below; all noise is of the level's stream."""
         generator, discriminator = (self.level(player, level) for player in ("generator", "discriminator"))
         stream = self.streams[level]
-        labels = [self.hidden(y, stream) for y in labels] if self.rules["label_dropout"] else labels
+        labels = [self.hidden(y, stream) for y in labels] if self.label_dropout else labels
         noise, made = self.draw(fine, generator.inputs[0].shape[1:], self.latent_distribution, stream), {}
         if level == 0:
             real, fake = fine, generator(networks.together(noise, *labels), training=True)
         else:
-            coarse = pyramid.up(pyramid.down(fine))
+            coarse = pyramid.up(below)
             residual = (fine - coarse) / self.deviation(level)
-            coarse = coarse + self.rules["coarse_noise"] * self.draw(fine, fine.shape[1:], "normal", stream)
+            if deviation := self.rules["coarse_noise"]:
+                coarse = coarse + deviation * self.draw(fine, fine.shape[1:], "normal", stream)
             drawn = generator([noise, coarse, *labels], training=True)
             real, fake = (ops.concatenate([coarse, ops.cast(h, "float32")], axis=-1) for h in (residual, drawn))
             made["residual_std"] = ops.std(drawn)
@@ -198,10 +198,6 @@ class LAPGAN(Adversarial):
             **made,
         }
 
-    def level(self, player, level):
-        """The network of a player at a level."""
-        return getattr(self, player).get_layer(f"{player}_{self.sizes[level]}")
-
     @property
     def trained(self):
         """The numbers of the levels that play."""
@@ -216,9 +212,14 @@ class LAPGAN(Adversarial):
         mine = {id(v) for level in self.trained for v in self.level(player, level).trainable_variables}
         return [weight for weight in weights if id(weight) in mine]
 
+    def thawed(self, frozen):
+        """The discriminators' weights, but for those of the first `frozen` layers of each."""
+        each = [networks.thawed(self.level("discriminator", level), frozen) for level in range(len(self.sizes))]
+        return sum(each, []) if all(each) else []
+
     def hidden(self, labels, stream):
         """Labels some of which are hidden: all 0."""
-        kept = (self.draw(labels, (1,), "uniform", stream) + 1) / 2 >= self.rules["label_dropout"]
+        kept = (self.draw(labels, (1,), "uniform", stream) + 1) / 2 >= self.label_dropout
         return labels * ops.cast(kept, labels.dtype)
 
     def report(self, values):
@@ -228,71 +229,3 @@ class LAPGAN(Adversarial):
             if found := [values[f"{name}_{size}"] for size in self.sizes if f"{name}_{size}" in values]:
                 whole[name] = sum(found) / (len(found) if name.endswith("accuracy") else 1)
         return super().report(values | whole)
-
-    # --- use -----------------------------------------------------------------------------------------------------
-
-    def adapt(self, images):
-        """Find the residuals' deviation at every level, of images as `fit` takes them; `fit` does so once by itself."""
-        images = to_float(in_contract(images, self.image_shape))
-        parts = pyramid.split(ops.convert_to_tensor(images), len(self.sizes) - 1)
-        found = {f"scale_{size}": part for size, part in zip(self.sizes, parts, strict=True)}
-        for network in (self.generator, self.average, self.discriminator):
-            for layer in networks.layers_of(network):
-                if isinstance(layer, levels.ResidualScale):
-                    layer.deviation.assign(ops.maximum(ops.std(found[layer.name]), 0.01))  # flat images have none
-
-    def prepare(self, x):
-        """Adapt to the data, once."""
-        if all(float(ops.convert_to_numpy(self.deviation(i))) == 1 for i in range(1, len(self.sizes))):
-            self.adapt(data.some(x, 2048))
-
-    def deviation(self, level):
-        """The residuals' deviation at a level above the smallest: a variable."""
-        return self.generator.get_layer(f"scale_{self.sizes[level]}").deviation
-
-    def inputs_of(self, seed, indices, labels=None):
-        """As `Generative.inputs_of`; without labels images are of no class, if labels were hidden in training."""
-        if labels is None and self.conditional and getattr(self, "rules", {}).get("label_dropout"):
-            latents = self.latents_of(seed, indices)
-            return latents, np.zeros((len(latents), self.classes), "float32")
-        return super().inputs_of(seed, indices, labels)
-
-    def generate(self, n=None, seed=None, *, labels=None, batch_size=256, return_pyramid=False):
-        """Draw `n` images, as `Generative.generate`; where labels were hidden in training, of no class without labels.
-
-        Args:
-            return_pyramid: give the images of every level, coarse to fine: a list of arrays.
-        """
-        if not return_pyramid:
-            return super().generate(n, seed, labels=labels, batch_size=batch_size)
-        every = keras.Model(self.average.inputs, [self.average.get_layer(f"image_{s}").output for s in self.sizes])
-        drawn = [every.predict_on_batch(list(inputs)) for inputs in self.batches(n, seed, labels, batch_size)]
-        return [to_uint8(np.concatenate(images)) for images in zip(*drawn, strict=True)]
-
-    def refine(self, images, from_level=None, seed=None, *, labels=None, batch_size=256):
-        """Draw the detail of small images: the levels above theirs, from noise.
-
-            >>> model.refine(thumbnails, seed=7).shape           # thumbnails: (5, 8, 8, 3)
-            (5, 32, 32, 3)
-
-        Args:
-            images: (n, height, width, channels) of a level below the last: uint8, or floats in [-1, 1].
-            from_level: the height of that level, if it is to be checked. seed, labels, batch_size: as in `generate`.
-
-        Returns:
-            uint8 array (n, *image_shape).
-
-        Raises:
-            ValueError: images of a size that no level has, or what `generate` refuses.
-        """
-        images = to_float(in_contract(images))
-        shapes = levels.shapes_of(self.image_shape, self.sizes[0])
-        if images.shape[1:] not in shapes[:-1] or from_level not in (None, images.shape[1]):
-            known = " or ".join(str(shape) for shape in shapes[:-1])
-            raise ValueError(f"refine takes images of {known}; saw {images.shape[1:]} with from_level={from_level}.")
-        level = shapes.index(images.shape[1:])
-        network, parts = levels.above(self.average, shapes, self.config["latent_size"], level), []
-        for inputs in self.batches(len(images), seed, labels, batch_size):
-            small = images[len(parts) * batch_size :][: len(inputs[0])]
-            parts.append(network.predict_on_batch([small, *inputs])[: len(small)])
-        return to_uint8(np.concatenate(parts))

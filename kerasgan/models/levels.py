@@ -17,13 +17,14 @@ def shapes_of(image_shape, base):
     """The (height, width, channels) of every level, coarse to fine.
 
     Raises:
-        ValueError: the image is not base x 2^k high, k at least 1, or does not halve k times; the nearest are named.
+        ValueError: the image is not base x 2^k high, k at least 1, or does not halve k times; the nearest is named.
     """
-    if len(image_shape) != 3:
-        raise ValueError(f"image_shape is (height, width, channels); saw {image_shape}.")
+    whole = len(image_shape) == 3 and all(hasattr(side, "__index__") and side > 0 for side in image_shape)
+    if not whole or image_shape[2] not in (1, 3, 4):
+        raise ValueError(f"image_shape is (height, width, channels) with 1, 3 or 4 channels; saw {image_shape}.")
     height, width, channels = image_shape
     count = max(1, round(math.log2(max(1, height / base))))
-    if height != base << count or width % (1 << count) or not width:
+    if height != base << count or width % (1 << count):
         breadth = base << count if width == height else max(1, round(width / (1 << count))) << count
         raise ValueError(
             f"A LAPGAN doubles images of height {base} k times, k at least 1; {image_shape} is no such size: resize to"

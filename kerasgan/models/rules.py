@@ -11,10 +11,14 @@ from kerasgan.models import networks
 from kerasgan.names import nearest
 
 
-def check_arguments(arguments, function):
-    """Refuse arguments that a function or constructor does not know, its bases' included; name the nearest, or all."""
+def check_arguments(arguments, function, *others):
+    """Refuse arguments that a function or constructor does not know, its bases' included; name the nearest, or all.
+
+    Args:
+        others: functions that take some of them first.
+    """
     names = []
-    for base in function.__mro__ if inspect.isclass(function) else [function]:
+    for base in function.__mro__ if inspect.isclass(function) else [*others, function]:
         code = base.__init__ if inspect.isclass(base) else base
         parameters = inspect.signature(code).parameters.values()
         names += [
@@ -132,7 +136,7 @@ def check(model, optimizers, rules):
     frozen = rules["freeze_discriminator"]
     if isinstance(frozen, bool) or not hasattr(frozen, "__index__") or frozen < 0:
         raise ValueError(f"freeze_discriminator is a number of layers, 0 or more; saw {frozen!r}.")
-    if not networks.thawed(model.discriminator, frozen):
+    if not model.thawed(frozen):
         raise ValueError(f"freeze_discriminator={frozen} leaves the discriminator nothing to learn with: freeze fewer.")
     smoothing = rules["label_smoothing"]
     check_share("label_smoothing", smoothing, below=0.5)

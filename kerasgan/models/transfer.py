@@ -10,8 +10,11 @@ Layers stand for each other by how far they are from the image: that is where ne
 import math
 from typing import NamedTuple
 
+import keras
 import numpy as np
 from keras import layers, ops
+
+from kerasgan.models.levels import ResidualScale
 
 KEPT, RESIZED, NEW = "kept", "resized", "new"
 
@@ -33,6 +36,8 @@ def transfer(old, new):
     their mean), over a picture's sides (bilinear), where a dense layer has an input or output for each position, and
     over classes, if their number differs: each starts as the mean of those that were. All else is new.
 
+    A chain's levels take over from those of their own height; how much their residuals vary is left to the new data.
+
     Args:
         old, new: models of one variant.
 
@@ -46,10 +51,12 @@ def transfer(old, new):
         raise ValueError(f"A {type(new).__name__} takes over from another; saw a {type(old).__name__}.")
     rows = []
     for part, source in {"generator": old.average, "discriminator": old.discriminator}.items():
-        target = getattr(new, part)
-        before, after = axes_of(source, old, part), axes_of(target, new, part)
-        for layer, other in aligned(target, source, part):
-            rows += taken_over(part, layer, other, before, after)
+        theirs = levels_of(source, old, part)
+        for height, target in levels_of(getattr(new, part), new, part).items():
+            other = theirs.get(height, keras.Sequential())
+            before, after = axes_of(other, old, part), axes_of(target, new, part)
+            for layer, partner in aligned(target, other, part):
+                rows += taken_over(part, layer, partner, before, after)
     new.average.set_weights(new.generator.get_weights())
     return rows
 
@@ -80,6 +87,13 @@ class Axes(NamedTuple):
     pack: int = 1
 
 
+def levels_of(network, model, part):
+    """{height: network} of the levels of a chain; of what is none {None: the network}."""
+    if not hasattr(model, "sizes"):
+        return {None: network}
+    return {size: network.get_layer(f"{part}_{size}") for size in model.sizes}
+
+
 def axes_of(network, model, part):
     """The Axes of a player."""
     pack = 1 if part == "generator" else model.pack
@@ -97,7 +111,7 @@ def aligned(network, other, part):
     mine, theirs = ([layer for layer in n.layers if layer.weights] for n in (network, other))
     if part == "generator":
         mine, theirs = mine[::-1], theirs[::-1]
-    last = [theirs[-1]] if len(mine) != len(theirs) else []
+    last = theirs[-1:] if len(mine) != len(theirs) else []
     partners = [*theirs[: len(theirs) - len(last)], *[None] * len(mine)][: len(mine) - len(last)] + last
     return list(zip(mine, partners, strict=True))
 
@@ -105,7 +119,8 @@ def aligned(network, other, part):
 def taken_over(part, layer, other, before, after):
     """[Tensor] of a layer, whose weights are assigned."""
     rows = []
-    theirs = other.weights if type(other) is type(layer) and len(other.weights) == len(layer.weights) else []
+    alike = type(other) is type(layer) and len(other.weights) == len(layer.weights)
+    theirs = other.weights if alike and not isinstance(layer, ResidualScale) else []
     for i, weight in enumerate(layer.weights):
         name, shape = f"{layer.name}/{weight.path.rsplit('/', 1)[-1]}", tuple(weight.shape)
         value = ops.convert_to_numpy(theirs[i]) if theirs else None
