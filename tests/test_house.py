@@ -35,7 +35,7 @@ FLOORS = (
 # A folder has floors of its own. Files not named here (one paper each) stand on one above these; __init__ is the roof.
 INSIDE = {
     "models": ("sides", "networks", "levels", "rules", "generative", "trainable", "adversarial", "chain"),
-    "data": ("dataset",),
+    "data": ("dataset", "sources"),
     "protocols": ("chain",),
     "metrics": ("features", "coverage", "frechet", "kernel"),  # what `streaming` makes Keras metrics of
 }

@@ -1,10 +1,12 @@
 """Images to train on: from tensorflow-datasets, folders of pictures, arrays and .npz; held in memory, decoded once."""
 
 from kerasgan.data.dataset import Dataset, Stream, dataset_of, from_arrays, peek, pipeline, some
+from kerasgan.data.pairs import Pairs, pairs_from_folder
 from kerasgan.data.sources import from_folder, from_npz, from_tfds, labels_of, read, resize, with_channels
 
 __all__ = [
     "Dataset",
+    "Pairs",
     "Stream",
     "dataset_of",
     "from_arrays",
@@ -12,6 +14,7 @@ __all__ = [
     "from_npz",
     "from_tfds",
     "labels_of",
+    "pairs_from_folder",
     "peek",
     "pipeline",
     "read",

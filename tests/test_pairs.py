@@ -1,0 +1,147 @@
+"""Pairs of crops: aligned, in eight ways, each picture as often, the same whenever they are asked for."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasgan import data, images
+from kerasgan.data import pairs
+from kerasgan.resampling import imresize
+
+
+def photos(n=3, side=40, channels=3):
+    """Smooth pictures of different sizes."""
+    rng = np.random.default_rng(0)
+    small = [rng.integers(0, 256, (9, 9, channels)).astype("uint8") for _ in range(n)]
+    return [imresize(image, size=(side + 3 * i, side + 5 * i)) for i, image in enumerate(small)]
+
+
+def ways(image):
+    """All eight ways to lay a picture, as bytes."""
+    return [pairs.turned(image, way).tobytes() for way in range(8)]
+
+
+def test_low_and_high_are_the_same_place_turned_the_same_way():
+    """The low crop is the low picture's, cut where the high crop is: no border of its own."""
+    high = photos(1)[0]
+    dataset = data.Pairs([high], scale=2, crop=8, batch_size=64)
+    low = imresize(high, scale=1 / 2)
+    places = {}
+    for y in range(17):
+        for x in range(17):
+            crops = low[y : y + 4, x : x + 4], high[2 * y : 2 * y + 8, 2 * x : 2 * x + 8]
+            places |= {large: small for small, large in zip(*map(ways, crops), strict=True)}
+    lows, highs = dataset.batch(0)
+    assert lows.shape == (64, 4, 4, 3) and highs.shape == (64, 8, 8, 3) and lows.dtype == highs.dtype == np.uint8
+    for small, large in zip(lows, highs, strict=True):
+        assert places[large.tobytes()] == small.tobytes()
+    assert len({large.tobytes() for large in highs}) > 50
+
+
+def test_turned_has_eight_ways():
+    image = np.arange(4, dtype="uint8").reshape(2, 2, 1)
+    assert len(set(ways(image))) == 8 and ways(image)[0] == image.tobytes()
+    assert pairs.turned(image, 1)[..., 0].tolist() == [[1, 3], [0, 2]]
+
+
+def test_batches_are_a_function_of_seed_and_step():
+    one, same, other = (data.Pairs(photos(), crop=16, scale=4, batch_size=4, seed=seed) for seed in (0, 0, 1))
+    one.batch(0)
+    for a, b in zip(one.batch(5), same.batch(5), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(one.batch(5)[1], other.batch(5)[1])
+    assert one.fingerprint == same.fingerprint == other.fingerprint
+    assert data.Pairs(photos(2), crop=16).fingerprint != one.fingerprint
+    low, high = next(iter(one.stream(5)))
+    np.testing.assert_array_equal(high, one[5][1])
+
+
+def test_every_picture_comes_as_often():
+    dataset = data.Pairs(photos(5), crop=16, batch_size=4)
+    numbers = [dataset.picture(i) for i in range(20)]
+    assert all(sorted(numbers[i : i + 5]) == list(range(5)) for i in range(0, 20, 5))
+    assert numbers[:5] != numbers[5:10] and len(dataset) == 20
+    assert len(data.Pairs(photos(5), crop=16, steps=7)) == 7 and dataset.image_shape == (16, 16, 3)
+
+
+def test_mild_is_blurred_noisy_and_not_twice_the_same():
+    high = np.add.outer(2 * np.arange(48), 2 * np.arange(48)).astype("uint8")[..., None].repeat(3, axis=2)
+    plain, mild = (data.Pairs([high], crop=32, batch_size=8, degradation=kind) for kind in ("bicubic", "mild"))
+    (low, same), (spoilt, highs) = plain.batch(0), mild.batch(0)
+    assert spoilt.shape == low.shape and highs.shape == same.shape
+    expected = np.stack([imresize(image, scale=1 / 4) for image in highs])
+    error = np.abs(spoilt.astype(float) - expected).mean((1, 2, 3))
+    assert (error > 0.2).all() and error.mean() < 12 and len(set(error)) == 8
+    grey = pairs.spoilt(high[:32, :32, :1], 4, np.random.default_rng(0))
+    assert grey.shape == (8, 8, 1)
+
+
+def test_pairs_from_folder(tmp_path):
+    for i, image in enumerate(photos()):
+        for folder, picture in (("high/a", image), ("low/a", imresize(image, scale=1 / 2))):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            images.write(tmp_path / folder / f"{i}.png", picture)
+    made = data.pairs_from_folder(tmp_path / "high", scale=2, crop=16)
+    given = data.pairs_from_folder(tmp_path / "high", tmp_path / "low", scale=2, crop=16)
+    np.testing.assert_array_equal(made.batch(3)[1], given.batch(3)[1])
+    assert np.abs(made.batch(3)[0].astype(int) - given.batch(3)[0]).max() <= 40, "borders of odd sides differ"
+    assert data.pairs_from_folder(tmp_path / "high", channels=1, crop=16).image_shape == (16, 16, 1)
+    (tmp_path / "low" / "a" / "1.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"1 pictures are in one of .* alone, such as a/1"):
+        data.pairs_from_folder(tmp_path / "high", tmp_path / "low", scale=2, crop=16)
+    assert list(pairs.found_in(tmp_path / "low")) == ["a/0", "a/2"]
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        data.pairs_from_folder(tmp_path / "nowhere")
+    (tmp_path / "high" / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="bad.png is no picture"):
+        data.pairs_from_folder(tmp_path / "high")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"scale": 5}, "scale is 2, 3 or 4; saw 5"),
+        ({"crop": 30}, "crop is a multiple of scale=4; saw 30: choose 28"),
+        ({"crop": 0}, "crop is an integer of at least 1"),
+        ({"steps": 0}, "steps is an integer"),
+        ({"degradation": "milde"}, "Unknown degradation 'milde'. Did you mean 'mild'"),
+        ({"crop": 48}, "picture 0 is 40x40, smaller than the crop of 48"),
+        ({"low": [np.zeros((9, 10, 3), "uint8")]}, "is 40x40 and its low picture 10x9, which is not 4 times smaller"),
+    ],
+)
+def test_what_makes_no_pairs(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        data.Pairs(photos(1), **{"crop": 16, **options})
+
+
+def test_matching_cuts_as_the_high_picture_was_cut():
+    """41 of 4 is 10, or 11 in folders that round up."""
+    high = np.zeros((41, 47, 1), "uint8")
+    kept = pairs.whole(high, "x", 4, 16)
+    assert kept.shape == (40, 44, 1)
+    for shape in ((10, 11, 1), (11, 12, 1)):
+        assert pairs.matching(np.zeros(shape, "uint8"), high, kept, "x", 4).shape == (10, 11, 1)
+    pairs.check_options(3, 96, 1, None, "mild")
+
+
+def test_pictures_that_are_none():
+    for high, sentence in (
+        ([], "There are no pictures"),
+        ([np.zeros((40, 40, 4), "uint8")], "picture 0: a picture is uint8"),
+        ([np.zeros((40, 40, 3))], "saw float64"),
+        ([np.zeros((40, 40, 3), "uint8"), np.zeros((40, 40, 1), "uint8")], r"The pictures have \[1, 3\] channels"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            data.Pairs(high, crop=16)
+
+
+@pytest.mark.real_data
+def test_low_pictures_are_the_benchmarks_own():
+    """Within one grey level for 99% of the pixels."""
+    folder = Path(os.environ["TFDS_DATA_DIR"]).parent / "sr" / "Set14"
+    dataset = data.pairs_from_folder(folder / "hr", scale=4, crop=96)
+    theirs = data.pairs_from_folder(folder / "hr", folder / "lr_x4", scale=4, crop=96)
+    near = [np.abs(a.astype(int) - b) <= 1 for a, b in zip(dataset.low, theirs.low, strict=True)]
+    assert np.mean(np.concatenate([x.ravel() for x in near])) >= 0.99
