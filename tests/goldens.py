@@ -160,14 +160,19 @@ def noisy_cgan(**options):
 
 
 def lapgan(**options):
-    """4x4, 8x8, 16x16, each by a few weights, without dropout."""
+    """8x8 and 16x16, each by a few weights, without dropout."""
     from kerasgan import LAPGAN
 
-    small = {"base": 4, "latent_size": 8, "units": [16], "discriminator_units": [8], "kernel_size": 3, "dropout": 0.0}
-    widths = {"widths": [4, 4], "discriminator_widths": [4, 4], "discriminator_kernel_size": 3}
+    small = {"base": 8, "latent_size": 8, "units": [16], "discriminator_units": [8], "kernel_size": 3, "dropout": 0.0}
+    widths = {"widths": [4], "discriminator_widths": [4], "discriminator_kernel_size": 3}
     model = LAPGAN((16, 16, 1), **{"classes": 3, **small, **widths, **options})
     model.adapt(np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype("uint8"))  # once, whatever comes
     return model
+
+
+def deep_lapgan(**options):
+    """4x4, 8x8 and 16x16."""
+    return lapgan(**{"base": 4, "widths": [4, 4], "discriminator_widths": [4, 4], **options})
 
 
 def noisy_lapgan(**options):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from goldens import lapgan, noisy_lapgan
+from goldens import deep_lapgan
 from keras import ops
 
 from kerasgan import LAPGAN, data, penalties, pyramid
@@ -70,7 +70,7 @@ def lapgan_of(image_shape, **options):
 
 def test_the_chain_is_equation_5():
     """I_k = up(I_k+1) + deviation * G_k(z_k, up(I_k+1)), by hand; clipped at its very end alone."""
-    model = lapgan()
+    model = deep_lapgan()
     latents, labels = map(ops.convert_to_tensor, model.inputs_of(3, range(4)))
     first, *planes = ops.split(latents, [8, 8 + 64], axis=1)
     images = model.level("generator", 0)([first, labels])
@@ -86,7 +86,7 @@ def test_the_chain_is_equation_5():
 def test_levels_logits_add_up():
     """Of a pack too: each image's own pair of coarse and residual."""
     for pack in (1, 2):
-        model = lapgan(pack=pack)
+        model = deep_lapgan(pack=pack)
         images, onehot = data_of(model, 2 * pack)
         sizes = pyramid.coarser(images, 2)
         total = model.level("discriminator", 0)([networks.packed(sizes[0], pack), onehot])
@@ -136,7 +136,7 @@ def test_residual_scale():
 def trained(steps=3, **rules):
     """A noisy golden after some steps, all its draws in use: (its players' weights by level, logs)."""
     keras.utils.set_random_seed(4)
-    model = noisy_lapgan(label_dropout=0.3)
+    model = deep_lapgan(dropout=0.3, label_dropout=0.3)
     adams = [keras.optimizers.Adam(0.01) for _ in range(2)]
     options = dict(penalty=penalties.r1_r2(0.5), instance_noise=0.1, coarse_noise=0.1)
     model.compile(*adams, loss="relativistic", **options, **rules)
@@ -173,7 +173,7 @@ def test_all_levels_together_are_each_alone():
 
 def test_what_d_sees():
     """Coarse images with the same noise beside real and generated residuals, and real residuals of deviation 1."""
-    model, seen = lapgan(classes=None), []
+    model, seen = deep_lapgan(classes=None), []
     model.adapt(IMAGES)
     model.compile(coarse_noise=0.2)
     model.scores = lambda images, *_, **__: seen.append(ops.convert_to_numpy(images)) or ops.zeros((len(images), 1))
@@ -188,7 +188,7 @@ def test_what_d_sees():
 
 def test_freeze_discriminator_counts_in_every_level():
     """One layer of each discriminator rests, the one next to the image; with all of a level's there is nothing left."""
-    model = lapgan(classes=None)
+    model = deep_lapgan(classes=None)
     model.compile(freeze_discriminator=1)
     resting = {id(v) for v in model.discriminator.trainable_variables} - {
         id(v) for v in model.learning("discriminator")
@@ -200,12 +200,12 @@ def test_freeze_discriminator_counts_in_every_level():
 
 
 def test_every_level_and_every_seed_draws_for_itself():
-    states = [tuple(arrays([stream.state])[0]) for seed in (0, 1) for stream in lapgan(seed=seed).streams]
+    states = [tuple(arrays([stream.state])[0]) for seed in (0, 1) for stream in deep_lapgan(seed=seed).streams]
     assert len(set(states)) == 6 and all(0 <= first < 2**31 for first, _ in states)
 
 
 def test_hidden_labels():
-    model = lapgan(label_dropout=0.25)
+    model = deep_lapgan(label_dropout=0.25)
     labels = ops.convert_to_tensor(np.eye(3, dtype="float32")[np.arange(3000) % 3])
     kept = ops.convert_to_numpy(model.hidden(labels, model.random))
     assert set(kept.sum(1)) == {0, 1} and kept.sum() / 3000 == pytest.approx(0.75, abs=0.03)
@@ -213,7 +213,7 @@ def test_hidden_labels():
 
 
 def test_adapt_finds_the_residuals_deviation_and_it_is_saved(tmp_path):
-    model = lapgan(classes=None)
+    model = deep_lapgan(classes=None)
     for level in (1, 2):
         model.deviation(level).assign(1.0)
     model.compile()
@@ -231,7 +231,7 @@ def test_adapt_finds_the_residuals_deviation_and_it_is_saved(tmp_path):
 
 
 def test_adapt_of_flat_images_and_of_what_the_authors_see():
-    model = lapgan(add=True, classes=None)
+    model = deep_lapgan(add=True, classes=None)
     model.adapt(np.zeros((4, 16, 16, 1), "uint8"))
     assert arrays([model.deviation(1)]) == [np.float32(0.01)]
     inside = model.level("discriminator", 2).get_layer("scale_16").deviation
@@ -239,7 +239,7 @@ def test_adapt_of_flat_images_and_of_what_the_authors_see():
 
 
 def test_prepare_needs_data_that_can_be_looked_at():
-    model = lapgan(classes=None)
+    model = deep_lapgan(classes=None)
     for level in (1, 2):
         model.deviation(level).assign(1.0)
     model.compile()

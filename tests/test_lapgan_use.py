@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from goldens import in_child, lapgan
+from goldens import deep_lapgan, in_child
 
 import kerasgan
 from kerasgan import LAPGAN
@@ -13,7 +13,7 @@ IMAGES = np.random.default_rng(1).integers(0, 256, (16, 16, 16, 1)).astype("uint
 
 
 def test_generate_return_pyramid():
-    model = lapgan()
+    model = deep_lapgan()
     assert isinstance(model, Chain)
     every = model.generate(5, seed=2, return_pyramid=True, batch_size=2)
     assert [images.shape for images in every] == [(5, 4, 4, 1), (5, 8, 8, 1), (5, 16, 16, 1)]
@@ -22,16 +22,16 @@ def test_generate_return_pyramid():
 
 def test_generate_of_no_class():
     """Where labels were hidden in training; else the class of image i is i mod classes, as everywhere."""
-    model = lapgan(label_dropout=0.1)
+    model = deep_lapgan(label_dropout=0.1)
     assert not model.inputs_of(0, range(4))[1].any() and model.generate(4, seed=0).shape == (4, 16, 16, 1)
     assert model.inputs_of(0, range(4), [2, 1, 0, 2])[1].argmax(1).tolist() == [2, 1, 0, 2]
-    assert lapgan().inputs_of(0, range(4))[1].argmax(1).tolist() == [0, 1, 2, 0]
+    assert deep_lapgan().inputs_of(0, range(4))[1].argmax(1).tolist() == [0, 1, 2, 0]
     assert LAPGAN.modern((16, 16, 1), classes=3).label_dropout == 0.1
 
 
 def chained(batch_size=2):
     """[(size, what `refine` makes of the chain's own small images, not rounded, and the chain itself)]."""
-    model, found = lapgan(), []
+    model, found = deep_lapgan(), []
     for network in (model.level("generator", 0), model.average.get_layer("generator_4")):
         network.set_weights([0.1 * w for w in network.get_weights()])  # small images inside of [-1, 1]
     labels = [0, 1, 2, 0, 1]
@@ -57,7 +57,7 @@ def test_refine_goes_on_with_the_chain(backend, tmp_path):
 
 
 def test_refine_draws_from_its_seed():
-    model, thumbnails = lapgan(label_dropout=0.1), IMAGES[:3, :8, :8]
+    model, thumbnails = deep_lapgan(label_dropout=0.1), IMAGES[:3, :8, :8]
     first, second = (model.refine(thumbnails, seed=seed) for seed in (0, 1))
     assert first.shape == (3, 16, 16, 1)
     assert not np.array_equal(first, second) and np.array_equal(first, model.refine(thumbnails, seed=0))
@@ -89,7 +89,7 @@ def test_sizes_that_make_no_pyramid(shape, options, sentence):
 
 
 def test_rules_that_make_no_sense():
-    model = lapgan()
+    model = deep_lapgan()
     for rule, sentence in (
         ({"train_levels": [16, 32]}, r"train_levels is a list of some of \[4, 8, 16\]; saw \[16, 32\]"),
         ({"train_levels": []}, "train_levels is a list"),
@@ -106,7 +106,7 @@ def test_rules_that_make_no_sense():
 
 
 def test_refine_refuses():
-    model = lapgan()
+    model = deep_lapgan()
     for images, level in ((IMAGES, None), (IMAGES[:, :8, :4], None), (IMAGES[:, :8, :8], 4)):
         with pytest.raises(ValueError, match=r"refine takes images of \(4, 4, 1\) or \(8, 8, 1\); saw"):
             model.refine(images, level)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from goldens import lapgan
+from goldens import deep_lapgan
 from keras import ops
 
 from kerasgan import cards, data, pyramid
@@ -25,7 +25,7 @@ def datasets(labels=None):
 
 def silent(**options):
     """A LAPGAN whose levels draw residuals of 0."""
-    model = lapgan(**options)
+    model = deep_lapgan(**options)
     for level in (1, 2):
         network = model.average.get_layer(f"generator_{model.sizes[level]}")
         network.set_weights([0 * w for w in network.get_weights()])

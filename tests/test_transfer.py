@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from goldens import cgan, conditional_dcgan, dcgan, gan, lapgan
+from goldens import cgan, conditional_dcgan, dcgan, deep_lapgan, gan
 from keras import ops
 
 import kerasgan
@@ -248,7 +248,7 @@ def test_what_is_no_entry_of_a_variant_is_loaded_as_it_is(tmp_path):
 
 def test_levels_of():
     """The networks of a chain by their heights; what is no chain has one, of no height."""
-    chain, plain = lapgan(), dcgan()
+    chain, plain = deep_lapgan(), dcgan()
     found = levels_of(chain.average, chain, "generator")
     assert {size: network.name for size, network in found.items()} == {s: f"generator_{s}" for s in (4, 8, 16)}
     assert levels_of(plain.discriminator, plain, "discriminator") == {None: plain.discriminator}
