@@ -184,8 +184,8 @@ GOLDENS = [
     Golden("DCGAN", dcgan, noisy_dcgan, plain_dcgan, (16, 16, 1)),
     Golden("GAN", gan, noisy_gan, gan, (15, 18, 1)),
     Golden("DCGAN", conditional_dcgan, noisy_conditional_dcgan, plain_conditional_dcgan, (16, 16, 1), classes=3),
-    Golden("CGAN", cgan, noisy_cgan, cgan, (15, 18, 1), classes=3),
     Golden("LAPGAN", lapgan, noisy_lapgan, lapgan, (16, 16, 1), classes=3),
+    Golden("CGAN", cgan, noisy_cgan, cgan, (15, 18, 1), classes=3),
 ]
 
 

@@ -16,7 +16,7 @@ ABSENT = ("tensorflow", "tensorflow_datasets", "scipy", "sklearn", "matplotlib",
 def played():
     """Run by a child: what a backend makes of 20 steps of SGD, in which nothing is drawn.
 
-    Weights and latents are given; relativistic pairs, R1 and R2, BatchNorm in G.
+    Weights and noise are given; relativistic pairs, R1 and R2, BatchNorm in G.
     """
     import keras
     from keras import ops
@@ -32,8 +32,12 @@ def played():
         model.average.set_weights(model.generator.get_weights())
         first = {"latents": model.latents_of(7, range(100)), "images": model.generate(100, seed=7)}
         before = [w for player in players.values() for w in player.get_weights()]
-        latents = ops.convert_to_tensor(rng.normal(size=(STEPS, 8, *model.latent_shape)).astype("float32"))
-        model.latents = lambda real, latents=latents, model=model: ops.take(latents, model.step, axis=0)
+
+        def given(like, shape, *_, model=model):
+            noise = np.random.default_rng(int(np.prod(shape))).normal(size=(STEPS, 8, *shape)).astype("float32")
+            return ops.take(ops.convert_to_tensor(noise), model.step, axis=0)
+
+        model.draw = given
         optimizers = [keras.optimizers.SGD(0.02) for _ in range(2)]
         model.compile(*optimizers, loss="relativistic", penalty=penalties.r1_r2(0.1))
         logs = model.fit(data.from_arrays(*golden.data(8 * STEPS), batch_size=8), verbose=0).history

@@ -49,7 +49,7 @@ def distributed():
         "two replicas": tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
     }
     rules = {"penalty": penalties.gradient_penalty(0.1), "instance_noise": 0.1, "discriminator_steps": 2}
-    found, rules = {}, rules | {"augment": DiffAugment()}
+    found, rules = {}, rules | {"augment": DiffAugment("translation", "cutout")}
     for golden in GOLDENS:
         start = None
         for name, strategy in strategies.items():

@@ -69,7 +69,7 @@ def test_read_gives_every_section(tmp_path):
         (EXTRACTOR.replace("[compile]", '[compile]\nloss = "x"\njit_compile = true'),
          r"of \[compile\] the extractor reads optimizer; saw jit_compile, loss: leave it out"),
         (EXTRACTOR.replace("epochs = 2", 'epochs = 2\ndtype_policy = "mixed_bfloat16"\ncheckpoint_steps = 3'),
-         r"of \[training\] the extractor reads epochs, batch_size, seed; saw checkpoint_steps, dtype_policy"),
+         r"of \[training\] the extractor reads epochs, batch_size, seed, checkpoint_steps; saw dtype_policy"),
         (RECIPE + 'choose = "lats"\n', "Unknown value of choose 'lats'. Did you mean 'last'. There are: best, last"),
         (RECIPE + '[card]\nkind = "genarator"\n', "Unknown kind 'genarator'. Did you mean 'generator'?"),
         (RECIPE.replace("DCGAN", "lenet"), r"lenet is no generator; say which kind it is in \[card\]"),
