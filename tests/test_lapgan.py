@@ -168,7 +168,8 @@ def test_all_levels_together_are_each_alone():
         assert own["generator_loss"] == pytest.approx(own[f"generator_loss_{size}"])
     for name in ("generator_loss", "discriminator_loss", "penalty"):
         assert logs[name] == pytest.approx(np.sum([logs[f"{name}_{size}"] for size in (4, 8, 16)], axis=0), rel=1e-5)
-    assert set(logs) >= {"residual_std_8", "residual_std_16"} and "residual_std_4" not in logs
+    assert set(logs) >= {"residual_std_8", "real_residual_std_16"} and "residual_std_4" not in logs
+    assert 0.5 < logs["real_residual_std_16"][0] <= 1.1, "in the deviation of all residuals"
 
 
 def test_what_d_sees():

@@ -13,6 +13,8 @@ from kerasgan import penalties, pyramid, random
 from kerasgan.models import levels, networks, rules
 from kerasgan.models.chain import Chain
 
+STDS = ("real_residual_std", "residual_std")  # of an image's residual, in that of all the data's: the two should meet
+
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LAPGAN(Chain):
@@ -91,7 +93,7 @@ class LAPGAN(Chain):
     @property
     def reports(self):
         """The names of the logs: of the whole game, and of each level."""
-        own = [f"{name}_{size}" for size in self.sizes for name in (*Chain.reports, "residual_std")]
+        own = [f"{name}_{size}" for size in self.sizes for name in (*Chain.reports, *STDS)]
         return (*Chain.reports, *own)
 
     @classmethod
@@ -184,7 +186,8 @@ class LAPGAN(Chain):
                 coarse = coarse + deviation * self.draw(fine, fine.shape[1:], "normal", stream)
             drawn = generator([noise, coarse, *labels], training=True)
             real, fake = (ops.concatenate([coarse, ops.cast(h, "float32")], axis=-1) for h in (residual, drawn))
-            made["residual_std"] = ops.std(drawn)
+            spread = [ops.mean(ops.std(ops.cast(h, "float32"), axis=(1, 2, 3))) for h in (residual, drawn)]
+            made = dict(zip(STDS, spread, strict=True))
 
         def scores(images):
             return self.scores(images, *labels, discriminator=discriminator, seed=stream)
