@@ -44,6 +44,11 @@ def test_the_authors_networks():
     assert round(operations(model.generator) / 1e6) == 281
 
 
+def test_the_papers_preset_trains():
+    model = LAPGAN.paper((16, 16, 1), units=[8], discriminator_units=[8], widths=[4], discriminator_widths=[4])
+    assert np.isfinite(list(model.fit(IMAGES, batch_size=8, verbose=0).history.values())).all()
+
+
 def test_the_modern_networks_are_for_two_cores():
     model = LAPGAN.modern((32, 32, 3), classes=10)
     assert round(operations(model.generator) / 1e6) == 42

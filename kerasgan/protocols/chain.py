@@ -30,8 +30,9 @@ def chained(model, judge, test, train, seed):
         drawn = model.refine(images, seed=seed, labels=labels)
         found[f"frechet_from_{size}"] = frechet_distance(real, judge(drawn))
     own = model.generate(len(test.images), seed=seed, labels=labels, return_pyramid=True)
+    sizes = gaussian(test.images, count)
     for i in range(1, count):
-        pair = (gaussian(test.images, count)[i], to_float(own[i]))
+        pair = (sizes[i], to_float(own[i]))
         distance = frechet_distance(*(judge(doubled(images, count - i)) for images in pair))
         found[f"frechet_at_{model.sizes[i]}"] = distance
     for level in range(1, count + 1):
