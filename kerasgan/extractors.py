@@ -6,7 +6,7 @@ from kerasgan import data, random, recipes
 from kerasgan.augmentations import cutout, mirrored, shifted
 from kerasgan.callbacks import BestPair
 from kerasgan.images import to_float
-from kerasgan.models import networks, rules
+from kerasgan.models import classifiers, networks, rules
 
 
 def prepared(recipe):
@@ -24,6 +24,7 @@ def prepared(recipe):
     validation, test = (data.read(of[split], batch_size=1, **options) for split in ("validation", "test"))
     for split, part in {"training": dataset, "validation": validation, "test": test}.items():
         check_labels(split, part, classifier.output_shape[-1])
+    classifiers.adapt(classifier, to_float(dataset.images[:5000]))
     learner = augmented(classifier, recipe["augment"], seed)
     optimizer = recipes.optimizer(recipe["compile"]["optimizer"], settings["epochs"] * len(dataset))
     optimizer.build(learner.trainable_variables)  # so that a checkpoint can bring its moments

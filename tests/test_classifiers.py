@@ -34,11 +34,51 @@ def test_convnet_is_as_large_as_it_says():
     classifier = classifiers.convnet()
     multiplications = sum(
         np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:-1])
-        for layer in classifier.layers
-        if isinstance(layer, keras.layers.Conv2D)
+        for layer in classifier.get_layer("features").network.layers
+        if isinstance(layer, (keras.layers.Conv2D, classifiers.Whitening))
     )
-    assert round(multiplications / 1e6) == 55
-    assert classifier.count_params() == 670_002
+    assert round(multiplications / 1e6) == 45
+    assert classifier.count_params() == 669_546
+
+
+def test_convnet_tells_the_same_of_a_mirror_image():
+    """In use; in training it is shown the image alone."""
+    classifier = classifiers.convnet((16, 20, 3), 4)
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 16, 20, 3)).astype("float32")
+    network = classifier.get_layer("features").network
+    halves = [ops.convert_to_numpy(network(x)) for x in (images, images[:, :, ::-1])]
+    features = classifiers.extractor(classifier)
+    np.testing.assert_allclose(ops.convert_to_numpy(features(images)), sum(halves) / 2, atol=1e-5)
+    np.testing.assert_allclose(*(classifier.predict(x, verbose=0) for x in (images, images[:, :, ::-1])), atol=1e-5)
+    mirrored = classifiers.Mirrored(network)
+    keras.utils.set_random_seed(0)
+    np.testing.assert_allclose(mirrored(images, training=True), network(images, training=True), atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_whitening_makes_components_of_variance_one_without_correlation(channels):
+    """Of smooth images, whose neighbouring pixels are nearly the same; the second half is the first, negated."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(0, 0.5, (50, 20, 24, channels))
+    images = (images + np.roll(images, 1, 1) + np.roll(images, 1, 2)).astype("float32")
+    layer = classifiers.Whitening()
+    before = ops.convert_to_numpy(layer(images))
+    patch = images[0, 3:5, 7:9].reshape(-1)
+    np.testing.assert_allclose(before[0, 3, 7], np.concatenate([patch, -patch]), rtol=1e-6)  # until it has adapted
+    layer.adapt(images)
+    found = ops.convert_to_numpy(layer(images)).reshape(-1, 8 * channels)
+    np.testing.assert_allclose(np.cov(found[:, : 4 * channels].T), np.eye(4 * channels), atol=0.02)
+    np.testing.assert_allclose(found[:, 4 * channels :], -found[:, : 4 * channels], atol=1e-5)
+    assert not layer.trainable_weights
+
+
+def test_adapt_reaches_every_layer_that_looks_at_images():
+    images = np.random.default_rng(0).uniform(-0.1, 0.1, (30, 16, 16, 3)).astype("float32")
+    classifier = classifiers.convnet((16, 16, 3), 2)
+    classifiers.adapt(classifier, images)
+    whitened = classifier.get_layer("features").network.get_layer("whitening")(images)
+    assert 0.8 < ops.convert_to_numpy(whitened).std() < 1.2
+    classifiers.adapt(classifiers.lenet(), np.zeros((2, 28, 28, 1), "float32"))  # which has none: nothing happens
 
 
 def test_extractor_shares_the_weights():

@@ -82,3 +82,21 @@ def test_augmented_without_options_is_the_classifier(eye):
     images = np.random.default_rng(0).integers(0, 256, (4, 6, 8, 1)).astype("uint8")
     seen = keras.ops.convert_to_numpy(extractors.augmented(eye, {}, seed=0)(images, training=True))
     np.testing.assert_allclose(seen, images[..., 0] / 127.5 - 1, atol=1e-6)
+
+
+def test_a_training_starts_from_the_components_of_its_images(tmp_path):
+    """What a classifier has to know of images before it learns, `prepared` shows it."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(60, 200, (40, 16, 16, 1)).astype("uint8"), np.arange(40) % 2
+    np.savez(tmp_path / "images.npz", images=images, labels=labels)
+    source = str(tmp_path / "images.npz")
+    optimizer = {"name": "adam", "learning_rate": 0.01}
+    recipe = {
+        "model": {"variant": "convnet", "image_shape": [16, 16, 1], "classes": 2},
+        "compile": {"optimizer": optimizer}, "augment": {}, "training": {"epochs": 1, "batch_size": 8},
+        "data": {split: source for split in ("train", "validation", "test")},
+    }  # fmt: skip
+    learner, *_ = extractors.prepared(recipe)
+    whitening = learner.classifier.get_layer("features").network.get_layer("whitening")
+    whitened = keras.ops.convert_to_numpy(whitening(images / 127.5 - 1))
+    np.testing.assert_allclose(whitened.std((0, 1, 2)), 1, atol=0.05)

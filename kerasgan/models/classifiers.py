@@ -7,7 +7,8 @@
 """
 
 import keras
-from keras import layers
+import numpy as np
+from keras import layers, ops
 
 FEATURES = "features"
 
@@ -47,15 +48,15 @@ def lenet(image_shape=(28, 28, 1), classes=10):
 def convnet(image_shape=(32, 32, 3), classes=10, width=24):
     """A small residual network, in the order of Page 2018 ("How to train your ResNet"), for two cores.
 
-    After a first convolution three times: 3x3 convolution and max pooling, then a residual of two more convolutions (He
-    et al. 2016, figure 2). BatchNorm (Ioffe and Szegedy 2015) before each ReLU. 55 million multiply-adds at 32x32x3.
-    "features" are the maxima over the last 4x4 positions: 128 of them, so that a covariance can be estimated from 1,000
-    images.
+    After `Whitening` three times: 3x3 convolution and max pooling, then a residual of two more convolutions (He et al.
+    2016, figure 2). BatchNorm (Ioffe and Szegedy 2015) before each ReLU. 45 million multiply-adds at 32x32x3, and in
+    use twice as many (`Mirrored`). "features" are the maxima over the last 3x3 positions: 128 of them, so that a
+    covariance can be estimated from 1,000 images.
 
     Args:
         image_shape: (height, width, channels), height and width at least 16.
         classes: number of classes, at least 2.
-        width: channels of the first convolution, doubled twice; the last level has 128.
+        width: half the channels of the first level, doubled at the second; the last has 128.
 
     Raises:
         ValueError: the images are too small, or there are fewer than two classes.
@@ -72,13 +73,73 @@ def convnet(image_shape=(32, 32, 3), classes=10, width=24):
         return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))  # statistics follow a training this short
 
     images = keras.Input((height, breadth, channels), name="images")
-    x = convolution(images, width)
+    x = layers.ReLU()(Whitening(name="whitening")(images))
     for filters in (2 * width, 4 * width, 128):
         x = convolution(x, filters, pool=True)
         x = layers.Add()([x, convolution(convolution(x, filters), filters)])
-    x = layers.GlobalMaxPooling2D(name=FEATURES)(x)
-    logits = layers.Dense(classes, name="logits")(x)
-    return keras.Model(images, logits, name="convnet")
+    body = keras.Model(images, layers.GlobalMaxPooling2D()(x), name="body")
+    features = Mirrored(body, name=FEATURES)(images)
+    return keras.Model(images, layers.Dense(classes, name="logits")(features), name="convnet")
+
+
+class Whitening(layers.Layer):
+    """A convolution whose outputs are uncorrelated and of variance 1, as `adapt` finds from images; it does not learn.
+
+    So training starts without the correlations of neighbouring pixels (Page 2018, part 8; Jordan 2024, "94% on CIFAR-10
+    in 3.29 seconds", section 3.2): an output for each principal component of the 2x2 patches, and one for its negative,
+    for a ReLU comes next. (batch, h, w, c) to (batch, h - 1, w - 1, 8 c).
+    """
+
+    EPSILON = 5e-4  # Jordan's: what varies less, such as rounding, is not blown up
+
+    def build(self, shape):
+        """The components of unrelated pixels: themselves."""
+        inside = 4 * shape[-1]
+        components = np.eye(inside, dtype="float32").reshape(2, 2, shape[-1], inside)
+        self.kernel = self.add_weight(shape=(2, 2, shape[-1], 2 * inside), trainable=False, name="kernel")
+        self.kernel.assign(np.concatenate([components, -components], axis=-1))
+
+    def adapt(self, images):
+        """Take the components of images (n, h, w, c) in [-1, 1]."""
+        channels = images.shape[-1]
+        patches = np.lib.stride_tricks.sliding_window_view(images, (2, 2), axis=(1, 2))  # (n, h - 1, w - 1, c, 2, 2)
+        patches = np.moveaxis(patches, 3, -1).reshape(-1, 4 * channels).astype("float64")
+        variances, components = np.linalg.eigh(np.cov(patches.T))
+        whitening = (components / np.sqrt(variances + self.EPSILON)).reshape(2, 2, channels, -1)
+        self.kernel.assign(np.concatenate([whitening, -whitening], axis=-1))
+
+    def call(self, images):
+        """The components of every patch."""
+        return ops.conv(images, self.kernel, padding="valid")
+
+
+class Mirrored(layers.Layer):
+    """In use, the mean of what a network says of an image and of its mirror image; in training, of the image alone.
+
+    Args:
+        network: a Keras model of images.
+    """
+
+    def __init__(self, network, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+
+    def adapt(self, images):
+        """Let the layers that look at images before a training do so."""
+        adapt(self.network, images)
+
+    def call(self, images, training=False):
+        """What the network says."""
+        if training:
+            return self.network(images, training=True)
+        return (self.network(images) + self.network(ops.flip(images, axis=2))) / 2
+
+
+def adapt(classifier, images):
+    """Before a training, show images (n, h, w, c) in [-1, 1] to the layers that have an `adapt`."""
+    for layer in classifier.layers:
+        if hasattr(layer, "adapt"):
+            layer.adapt(images)
 
 
 def inception(image_shape=(32, 32, 3), weights="imagenet"):
