@@ -34,7 +34,7 @@ FLOORS = (
 )
 # A folder has floors of its own. Files not named here (one paper each) stand on one above these; __init__ is the roof.
 INSIDE = {
-    "models": ("sides", "networks", "levels", "rules", "generative", "trainable", "adversarial", "chain"),
+    "models": ("sides", "networks", "levels", "rules", "trainable", "adversarial", "generative", "chain"),
     "data": ("dataset", "sources"),
     "protocols": ("chain",),
     "metrics": ("features", "coverage", "frechet", "kernel"),  # what `streaming` makes Keras metrics of

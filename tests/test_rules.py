@@ -245,10 +245,18 @@ def test_check_batch_of_every_source():
     assert int(model.step) == 0
 
 
+def test_check_measures(plain):
+    plain.compile()
+    refused(ValueError, "Nothing to measure with: compile(metrics=[...]) first, for example a FrechetDistance.",
+            rules.check_measures, plain)  # fmt: skip
+    plain.compile(metrics=[keras.metrics.Mean()])
+    rules.check_measures(plain)
+
+
 def test_check_given(plain):
     images = np.zeros((8, 16, 16, 1), "uint8")
-    plain.compile()
-    rules.check_given(plain, "fit", None, {"class_weight": None, "validation_split": 0.0, "epochs": 3})
+    plain.compile(metrics=[keras.metrics.Mean()])
+    rules.check_given(plain, "fit", {"class_weight": None, "validation_split": 0.0, "epochs": 3})
     for method, function in (("fit", plain.fit), ("evaluate", plain.evaluate)):
         refused(ValueError, "DCGAN is unconditional: it has no use for labels; pass images alone.",
                 function, images, np.zeros(8))  # fmt: skip

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgan import gradients, losses, names, random
+from kerasgan import gradients, losses, random
 from kerasgan.models import networks, rules
 from kerasgan.models.trainable import Trainable
 
@@ -25,9 +25,7 @@ class Adversarial(Trainable):
     Args:
         generator, discriminator: the networks: Keras models, or functions without arguments that build them (under the
             model's dtype policy). The generator ends in float32 images (batch, height, width, channels) in [-1, 1],
-            the discriminator in float32 scores (batch, 1), logits. Where there are classes both have a second input,
-            one-hot labels (batch, classes); of a packed discriminator (batch, pack * classes).
-        latent_distribution: "normal", or "uniform" in [-1, 1).
+            the discriminator in float32 scores (batch, 1), logits.
         average_momentum: m of average <- m average + (1 - m) generator, in [0, 1); 0 makes the average the generator.
             0.999, the default, is common practice and no number of the papers, whose samples are the generator's own.
         average_half_life: instead of it, after how many images seen a weight counts half as much in the average:
@@ -41,7 +39,6 @@ class Adversarial(Trainable):
         generator,
         discriminator,
         *,
-        latent_distribution="normal",
         average_momentum=None,
         average_half_life=None,
         pack=1,
@@ -49,7 +46,6 @@ class Adversarial(Trainable):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # the networks cast for themselves; latents stay float32
-        names.check_choice("latent_distribution", latent_distribution, random.DISTRIBUTIONS)
         rules.check_count("pack", pack)
         rules.check_average(average_momentum, average_half_life)
         with networks.policy(self.dtype_policy):
@@ -57,11 +53,10 @@ class Adversarial(Trainable):
             self.discriminator = networks.built(discriminator, "discriminator")
         self.average = networks.float32_copy(self.generator, "average")
         self.average.trainable = False
-        self.latent_shape = tuple(self.generator.inputs[0].shape[1:])
         self.image_shape = tuple(self.generator.outputs[0].shape[1:])
         self.classes = networks.classes_of(self.generator)
         rules.check_players(self.generator, self.discriminator, self.image_shape, self.classes, pack)
-        self.latent_distribution, self.average_half_life = latent_distribution, average_half_life
+        self.average_half_life = average_half_life
         neither = average_momentum is None and average_half_life is None
         self.average_momentum = 0.999 if neither else average_momentum
         self.pack, self.seed = pack, random.seed_of(seed)
@@ -80,22 +75,9 @@ class Adversarial(Trainable):
 
     config, own = {}, ()  # a variant's: its own arguments, and the names of the networks that were passed to it
 
-    def agree(self, image_shape=None, latent_size=None, classes=None):
-        """What a variant's constructor was asked for is what its networks have; begins the variant's `config`.
-
-        Raises:
-            ValueError: it is not, for a network of the caller's own has another shape or number.
-        """
-        rules.check_asked("image_shape", image_shape, self.image_shape)
-        rules.check_asked("latent_size", latent_size and (latent_size,), self.latent_shape)
-        rules.check_asked("classes", classes, self.classes)
-        length = self.latent_shape[0] if len(self.latent_shape) == 1 else None
-        classes = {} if self.classes is None else {"classes": self.classes}
-        self.config = {"image_shape": self.image_shape, "latent_size": length, **classes}
-
     def get_config(self):
         """What `from_config` needs to make this model again: the arguments, and the networks that were passed."""
-        arguments = ("latent_distribution", "average_momentum", "average_half_life", "pack", "seed")
+        arguments = ("average_momentum", "average_half_life", "pack", "seed")
         networks_passed = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in self.own}
         common = {name: getattr(self, name) for name in arguments}
         return {**super().get_config(), **common, **self.config, **networks_passed}

@@ -12,7 +12,7 @@ from keras import layers
 from kerasgan import penalties
 from kerasgan.layers import Maxout
 from kerasgan.models import networks, rules
-from kerasgan.models.adversarial import Adversarial
+from kerasgan.models.generative import Generative
 
 
 def build_generator(image_shape, classes, latent_size, units=(200, 1000, 1200), dropout=0.5):
@@ -65,7 +65,7 @@ def build_discriminator(image_shape, labels, units=(240, 50, 240), pieces=(5, 5,
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class CGAN(Adversarial):
+class CGAN(Generative):
     """Images of the class you ask for.
 
         >>> model = CGAN.modern((28, 28, 1), classes=10)
@@ -87,7 +87,7 @@ class CGAN(Adversarial):
         projection: the class enters D as an inner product (Miyato and Koyama 2018).
         generator, discriminator: networks of your own instead, convolutional ones say: built models, or functions that
             build them.
-        The rest is `Adversarial`'s; latents are uniform.
+        The rest is `Generative`'s; latents are uniform.
 
     Raises:
         ValueError: a size that is no integer of at least 1, a share outside of [0, 1), or a shape or number of classes

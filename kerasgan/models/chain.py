@@ -7,13 +7,13 @@ from keras import ops
 from kerasgan import data, pyramid
 from kerasgan.images import in_contract, to_float, to_uint8
 from kerasgan.models import levels, networks
-from kerasgan.models.adversarial import Adversarial
+from kerasgan.models.generative import Generative
 
 
-class Chain(Adversarial):
+class Chain(Generative):
     """A model whose generator is `levels.chain`, and whose discriminator `levels.judges`; `LAPGAN` trains it.
 
-    Expects, beside what `Adversarial` does: `label_dropout`, the share of labels that were hidden in training.
+    Expects, beside what `Generative` does: `label_dropout`, the share of labels that were hidden in training.
     """
 
     @property

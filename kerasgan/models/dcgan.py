@@ -13,7 +13,7 @@ from keras import layers
 from kerasgan import penalties
 from kerasgan.layers import ConcatenateLabels, LatentMixture
 from kerasgan.models import networks, rules
-from kerasgan.models.adversarial import Adversarial
+from kerasgan.models.generative import Generative
 from kerasgan.models.sides import check_image_shape, strides
 
 
@@ -96,7 +96,7 @@ def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class DCGAN(Adversarial):
+class DCGAN(Generative):
     """Images from noise, all convolutional.
 
         >>> model = DCGAN.modern((28, 28, 1))
@@ -126,7 +126,7 @@ class DCGAN(Adversarial):
             gradient penalties and relativistic pairing, which train far better, do not go with it.
         generator, discriminator: networks of your own instead: built models, or functions that build them. What is
             said above of sides, and width to discriminator_norm, is for networks built here.
-        The rest is `Adversarial`'s.
+        The rest is `Generative`'s.
 
     Raises:
         ValueError: sides that do not halve, other channels, a size that is no integer of at least 1, or a shape that is

@@ -13,7 +13,7 @@ from keras import layers
 from kerasgan import penalties
 from kerasgan.layers import Maxout
 from kerasgan.models import networks, rules
-from kerasgan.models.adversarial import Adversarial
+from kerasgan.models.generative import Generative
 
 
 def build_generator(image_shape, latent_size, units=(1200, 1200)):
@@ -57,7 +57,7 @@ def build_discriminator(image_shape, units=(240, 240), pieces=5, dropout=(0.2, 0
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class GAN(Adversarial):
+class GAN(Generative):
     """Images from noise, by perceptrons.
 
         >>> model = GAN.modern((28, 28, 1))
@@ -75,7 +75,7 @@ class GAN(Adversarial):
         discriminator_units, pieces: of the discriminator's maxout layers, [240, 240] of 5 pieces.
         dropout: in the discriminator, the share dropped of the pixels and of each hidden layer, [0.2, 0.5].
         generator, discriminator: networks of your own instead: built models, or functions that build them.
-        The rest is `Adversarial`'s; latents are uniform.
+        The rest is `Generative`'s; latents are uniform.
 
     Raises:
         ValueError: a size that is no integer of at least 1, a share outside of [0, 1), or a shape that is not that of a

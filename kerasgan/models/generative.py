@@ -1,22 +1,48 @@
-"""What a generator can do once it has learnt: sample, be measured, be saved and exported; always from its average."""
+"""Games whose generator draws images from latents: sampled, measured, exported, always from its average."""
 
 import keras
 import numpy as np
 from keras import ops
 
-from kerasgan import data, gradients, random
+from kerasgan import data, names, random
 from kerasgan.images import to_float, to_uint8
 from kerasgan.models import networks, rules
+from kerasgan.models.adversarial import Adversarial
 
 
-class Generative(random.SavesRandomState, keras.Model):
-    """A model that draws images from latents with `average`; `Adversarial` makes its parts and trains them.
+class Generative(Adversarial):
+    """A game of images drawn from latents, of a class or of none.
 
-    Expects: `average` (a network), `latent_shape`, `latent_distribution`, `classes` (None: of no class), `image_shape`,
-    `random` and `evaluation` (seed generators), `trackers` and `measures` (metrics of the logs, and of real against
-    generated images). Labels are integers outside, and vectors with a 1 at the class (one-hot) where a network takes
-    them.
+    Labels are integers outside, and vectors with a 1 at the class (one-hot) where a network takes them.
+
+    Args:
+        latent_distribution: "normal", or "uniform" in [-1, 1).
+        The rest is `Adversarial`'s. Where there are classes both networks have a second input, one-hot labels (batch,
+        classes); of a packed discriminator (batch, pack * classes).
     """
+
+    def __init__(self, generator, discriminator, *, latent_distribution="normal", **kwargs):
+        names.check_choice("latent_distribution", latent_distribution, random.DISTRIBUTIONS)
+        super().__init__(generator, discriminator, **kwargs)
+        self.latent_distribution = latent_distribution
+        self.latent_shape = tuple(self.generator.inputs[0].shape[1:])
+
+    def agree(self, image_shape=None, latent_size=None, classes=None):
+        """What a variant's constructor was asked for is what its networks have; begins the variant's `config`.
+
+        Raises:
+            ValueError: it is not, for a network of the caller's own has another shape or number.
+        """
+        rules.check_asked("image_shape", image_shape, self.image_shape)
+        rules.check_asked("latent_size", latent_size and (latent_size,), self.latent_shape)
+        rules.check_asked("classes", classes, self.classes)
+        length = self.latent_shape[0] if len(self.latent_shape) == 1 else None
+        classes = {} if self.classes is None else {"classes": self.classes}
+        self.config = {"image_shape": self.image_shape, "latent_size": length, **classes}
+
+    def get_config(self):
+        """As `Adversarial.get_config`."""
+        return super().get_config() | {"latent_distribution": self.latent_distribution}
 
     @property
     def conditional(self):
@@ -96,17 +122,6 @@ class Generative(random.SavesRandomState, keras.Model):
         """Fresh latents for each sample of `like`: (batch, *latent_shape)."""
         return self.draw(like, self.latent_shape, self.latent_distribution, seed)
 
-    def draw(self, like, shape, distribution, seed=None):
-        """Noise for each sample of `like`. Replicas share one seed: each draws for all and takes its own part."""
-        seed = seed or self.random
-
-        def drawn(n):
-            if distribution == "normal":
-                return keras.random.normal((n, *shape), seed=seed)
-            return keras.random.uniform((n, *shape), -1, 1, seed=seed)
-
-        return gradients.share(drawn, ops.shape(like)[0])
-
     @staticmethod
     def images(data):
         """The images of a batch, float32 in [-1, 1]; labels and weights, if any, are left."""
@@ -125,32 +140,15 @@ class Generative(random.SavesRandomState, keras.Model):
 
     # --- measuring -----------------------------------------------------------------------------------------------
 
-    def evaluate(self, x=None, y=None, batch_size=None, *, value_range=None, **options):
-        """Measure generated images against real ones with the compiled metrics; every image counts, none is dropped.
-
-        Args:
-            x: real images: uint8, or floats in [-1, 1]; an array, a `kerasgan.data` Dataset, a tf.data.Dataset, ...
-            y: labels of an array, for a conditional model.
-            batch_size: of arrays and Datasets.
-            value_range: (low, high) of float arrays in another range.
-            The rest is `keras.Model.evaluate`'s.
-
-        Returns:
-            The metrics' results, a list, or {name: result} with return_dict=True.
-
-        Raises:
-            ValueError: nothing to measure with, images that break the contract, or an option of no use to this model.
-        """
-        rules.check_given(self, "evaluate", y, options)
-        if options.get("_use_cached_eval_dataset"):  # Keras' own, from `fit`, which has looked at validation_data
-            return super().evaluate(x, y, batch_size=batch_size, **options)
-        x, y, size = self.measured(x, y, value_range)
-        return super().evaluate(x, y, batch_size=batch_size or size, **options)
+    def trained_on(self, x, y=None, **options):
+        """(checked images to train on, batch size); Args: as `data.dataset_of`."""
+        rules.check_labels(self, y)
+        x, size = data.dataset_of(x, y, seed=self.seed, image_shape=self.image_shape, **options)
+        rules.check_labelled(self, x)
+        return x, size
 
     def measured(self, x, y=None, value_range=None):
         """Checked (images, labels, batch size); whole, for a Dataset would drop its remainder."""
-        if not self.measures:
-            raise ValueError("Nothing to measure with: compile(metrics=[...]) first, for example a FrechetDistance.")
         rules.check_labels(self, y)
         x, size = data.dataset_of(x, y, value_range=value_range, image_shape=self.image_shape)
         rules.check_labelled(self, x)
@@ -167,25 +165,3 @@ class Generative(random.SavesRandomState, keras.Model):
             measure.update_state(real, fake)
         # Placeholders: a result such as a Frechet distance is worth computing once, at the end.
         return networks.shaped({measure.name: ops.zeros(()) for measure in self.measures})
-
-    @property
-    def metrics(self):
-        """What Keras resets at the start of an epoch: the trackers of the logs, and the compiled metrics."""
-        return [*self.trackers, *self.measures]
-
-    def get_metrics_result(self):
-        """The compiled metrics' results, computed once."""
-        return {measure.name: measure.result() for measure in self.measures}
-
-    def reset_metrics(self):
-        """Forget the epoch, and let every evaluation draw the same latents."""
-        super().reset_metrics()
-        self.evaluation.state.assign(ops.multiply(self.evaluation.state, [1, 0]))
-
-    # --- saving --------------------------------------------------------------------------------------------------
-
-    def _maybe_symbolic_build(self, *args, **kwargs):
-        """Nothing: the networks arrive built. Keras' own runs the model on images, and fails across workers (trap 25).
-
-        Private: without this `fit` of two workers raises; `test_two_workers_train_one_model` would notice.
-        """

@@ -41,7 +41,7 @@ class LAPGAN(Chain):
         dropout: the share dropped in every discriminator, 0.5.
         add: discriminators see the sum of doubled image and residual alone, as in the authors' code, and not both.
         label_dropout: the share of labels that are hidden in training, all 0: `generate` then draws of no class too.
-        The rest is `Adversarial`'s; the networks are no others than these.
+        The rest is `Generative`'s; the networks are no others than these.
 
     Raises:
         ValueError: sides that are not base x 2^k, a size that is no integer of at least 1, or as many widths as there

@@ -77,6 +77,12 @@ def check_compiled(model):
         )
 
 
+def check_measures(model):
+    """Refuse to measure without metrics."""
+    if not model.measures:
+        raise ValueError("Nothing to measure with: compile(metrics=[...]) first, for example a FrechetDistance.")
+
+
 def check_average(momentum, half_life):
     """Refuse an average that is told both how fast to follow, or nothing sensible."""
     if momentum is not None and half_life is not None:
@@ -219,9 +225,8 @@ def unlabelled(model):
     )
 
 
-def check_given(model, method, y, options):
+def check_given(model, method, options):
     """Refuse what `fit` and `evaluate` would have to ignore."""
-    check_labels(model, y)
     useless = [name for name in ("sample_weight", "class_weight") if options.get(name) is not None]
     useless += ["validation_split"] if options.get("validation_split") else []  # Keras' default is 0.0
     for name in useless:

@@ -1,18 +1,19 @@
 """What Keras asks of a model that trains: `fit` on checked images, logs, and the state that a training goes on from."""
 
 import keras
+from keras import ops
 
-from kerasgan import data
+from kerasgan import data, gradients, random
 from kerasgan.callbacks import StopOnNaN
 from kerasgan.models import networks, rules
-from kerasgan.models.generative import Generative
 
 
-class Trainable(Generative):
+class Trainable(random.SavesRandomState, keras.Model):
     """A model that Keras trains; `Adversarial` says what a step is.
 
-    Expects, beside what `Generative` does: `seed` (of the order of the data), `step` (a weight that counts), `rules`
-    and `reports` (names), and both optimizers.
+    Expects of it: `seed` (of the order of the data), `step` (a weight that counts), `rules`, `reports` (names), both
+    optimizers, `random` and `evaluation` (seed generators), `trackers` and `measures` (metrics of the logs, and of real
+    against generated images); of a variant what its data are: `trained_on` and `measured`.
     """
 
     def fit(
@@ -38,20 +39,17 @@ class Trainable(Generative):
             FloatingPointError: a loss or a weight became NaN; the weights are the last good ones.
         """
         rules.check_compiled(self)
-        rules.check_given(self, "fit", y, options)
+        rules.check_given(self, "fit", options)
         for name, count in {"epochs": epochs, "batch_size": batch_size, "steps_per_epoch": steps_per_epoch}.items():
             if count is not None:
                 rules.check_count(f"fit: {name}", count)
         if validation_data is not None:
-            images, labels, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
-            rules.check_given(self, "fit", labels, {"sample_weight": weights})
-            *validation_data, size = self.measured(images, labels, value_range)
+            rules.check_measures(self)
+            *given, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
+            rules.check_given(self, "fit", {"sample_weight": weights})
+            *validation_data, size = self.measured(*given, value_range)
             validation_batch_size = validation_batch_size or size
-        x, size = data.dataset_of(
-            x, y, batch_size=batch_size, seed=self.seed, shuffle=shuffle, value_range=value_range,
-            image_shape=self.image_shape,
-        )  # fmt: skip
-        rules.check_labelled(self, x)
+        x, size = self.trained_on(x, y, batch_size=batch_size, shuffle=shuffle, value_range=value_range)
         rules.check_batch(self, size)
         rules.check_remainder(self, x)
         self.prepare(x)
@@ -89,3 +87,59 @@ class Trainable(Generative):
     def is_finite(self):
         """Whether every variable of `state` is finite: no NaN, no infinity."""
         return networks.all_finite(self.state)
+
+    # --- measuring
+
+    def evaluate(self, x=None, y=None, batch_size=None, *, value_range=None, **options):
+        """Measure generated images against real ones with the compiled metrics; every image counts, none is dropped.
+
+        Args:
+            x: real images: uint8, or floats in [-1, 1]; an array, a `kerasgan.data` Dataset, a tf.data.Dataset, ...
+            y: labels of an array, for a conditional model.
+            batch_size: of arrays and Datasets.
+            value_range: (low, high) of float arrays in another range.
+            The rest is `keras.Model.evaluate`'s.
+
+        Returns:
+            The metrics' results, a list, or {name: result} with return_dict=True.
+
+        Raises:
+            ValueError: nothing to measure with, images that break the contract, or an option of no use to this model.
+        """
+        rules.check_given(self, "evaluate", options)
+        if options.get("_use_cached_eval_dataset"):  # Keras' own, from `fit`, which has looked at validation_data
+            return super().evaluate(x, y, batch_size=batch_size, **options)
+        rules.check_measures(self)
+        x, y, size = self.measured(x, y, value_range)
+        return super().evaluate(x, y, batch_size=batch_size or size, **options)
+
+    @property
+    def metrics(self):
+        """What Keras resets at the start of an epoch: the trackers of the logs, and the compiled metrics."""
+        return [*self.trackers, *self.measures]
+
+    def get_metrics_result(self):
+        """The compiled metrics' results, computed once."""
+        return {measure.name: measure.result() for measure in self.measures}
+
+    def reset_metrics(self):
+        """Forget the epoch, and let every evaluation draw the same latents."""
+        super().reset_metrics()
+        self.evaluation.state.assign(ops.multiply(self.evaluation.state, [1, 0]))
+
+    def draw(self, like, shape, distribution, seed=None):
+        """Noise for each sample of `like`. Replicas share one seed: each draws for all and takes its own part."""
+        seed = seed or self.random
+
+        def drawn(n):
+            if distribution == "normal":
+                return keras.random.normal((n, *shape), seed=seed)
+            return keras.random.uniform((n, *shape), -1, 1, seed=seed)
+
+        return gradients.share(drawn, ops.shape(like)[0])
+
+    def _maybe_symbolic_build(self, *args, **kwargs):
+        """Nothing: the networks arrive built. Keras' own runs the model on images, and fails across workers (trap 25).
+
+        Private: without this `fit` of two workers raises; `test_two_workers_train_one_model` would notice.
+        """
