@@ -1,6 +1,7 @@
 """Layers that the papers need and Keras has not."""
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -44,6 +45,53 @@ class Maxout(keras.layers.Layer):
         """The arguments."""
         initializer = keras.initializers.serialize(self.kernel_initializer)
         return {**super().get_config(), "units": self.units, "pieces": self.pieces, "kernel_initializer": initializer}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class PixelShuffle(keras.layers.Layer):
+    """Channels become sub-pixels (Shi et al. 2016, eq. 4): (batch, h, w, c s^2) -> (batch, h s, w s, c).
+
+    Args:
+        scale: s, an integer of at least 1.
+    """
+
+    def __init__(self, scale, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def call(self, inputs):
+        """The larger map."""
+        return inputs if self.scale == 1 else ops.depth_to_space(inputs, self.scale)
+
+    def compute_output_shape(self, shape):
+        """The larger shape; a side may be None."""
+        height, width = (side and side * self.scale for side in shape[1:3])
+        return shape[0], height, width, shape[3] // self.scale**2
+
+    def get_config(self):
+        """The arguments."""
+        return {**super().get_config(), "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class BilinearUpsampling(PixelShuffle):
+    """Bilinear interpolation, `scale` times, of any size: (batch, h, w, c) -> (batch, h s, w s, c).
+
+    A fixed 3x3 convolution makes the sub-pixels, edges repeated: Keras' UpSampling2D compiles for known sizes alone.
+    """
+
+    def call(self, inputs):
+        """The larger images."""
+        channels, s = inputs.shape[-1], self.scale
+        offsets = (np.arange(s) + 0.5) / s - 0.5  # of a sub-pixel's centre from its pixel's
+        taps = np.maximum(0, 1 - np.abs(offsets[:, None] - np.array([-1, 0, 1])))  # (s, 3): a triangle
+        kernel = np.einsum("iy,jx,co->yxcijo", taps, taps, np.eye(channels)).reshape(3, 3, channels, -1)
+        edged = ops.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="symmetric")
+        return super().call(ops.conv(edged, ops.cast(kernel, inputs.dtype), padding="valid"))
+
+    def compute_output_shape(self, shape):
+        """The larger shape; a side may be None."""
+        return (*super().compute_output_shape(shape)[:3], shape[3])
 
 
 @keras.saving.register_keras_serializable("kerasgan")

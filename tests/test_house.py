@@ -19,7 +19,7 @@ FLOORS = (
     "files names",
     "gradients random losses layers pyramid images resampling distribution plotting",
     "penalties augmentations data metrics export checkpoints",
-    "callbacks",
+    "callbacks contents",
     "models",
     "cards recipes",
     "mirror",

@@ -9,14 +9,64 @@ import numpy as np
 
 from kerasgan import images as pictures
 from kerasgan import names, random
-from kerasgan.data.dataset import Stream, pipeline
+from kerasgan.data.dataset import Stream, dataset_of, pipeline
 from kerasgan.data.sources import pictures_below
 from kerasgan.resampling import imresize
 
 SCALES = (2, 3, 4)
 
 
-class Pairs(keras.utils.PyDataset):
+class Pictures(keras.utils.PyDataset):
+    """Whole pictures (low, high), one a batch, in their order: to measure with.
+
+        >>> model.evaluate(pictures_from_folder("Set5", scale=4))
+
+    Args:
+        high: pictures, uint8 (height, width, channels), of any sizes. low: the same, `scale` times smaller; None makes
+            them (`resampling.imresize`, bicubic as MATLAB's).
+        scale: 2, 3 or 4. names: of the pictures, for what is said of them.
+
+    Raises:
+        ValueError: no pictures, channels that differ, or a low picture of another size than high / scale.
+    """
+
+    def __init__(self, high, low=None, *, scale=4, names=None, least=1):
+        super().__init__()
+        if not len(high):
+            raise ValueError("There are no pictures: nothing can be learnt from none.")
+        names = [f"picture {i}" for i in range(len(high))] if names is None else list(names)
+        self.high = [whole(image, name, scale, least) for image, name in zip(high, names, strict=True)]
+        if len(shapes := {image.shape[2] for image in self.high}) > 1:
+            raise ValueError(f"The pictures have {sorted(shapes)} channels: give all the same (channels=3).")
+        if low is None:
+            self.low = [imresize(image, scale=1 / scale) for image in self.high]
+        else:
+            every = zip(low, high, self.high, names, strict=True)
+            self.low = [matching(small, large, kept, name, scale) for small, large, kept, name in every]
+        self.scale, self.names = scale, names
+
+    @property
+    def channels(self):
+        """Of every picture."""
+        return self.high[0].shape[2]
+
+    @property
+    def fingerprint(self):
+        """A SHA-256 over all pictures, high and low: which data these are."""
+        digest = hashlib.sha256(f"{self.scale}".encode())
+        for image in (*self.high, *self.low):
+            digest.update(f"{image.shape}".encode())
+            digest.update(np.ascontiguousarray(image))
+        return digest.hexdigest()
+
+    def __len__(self):
+        return len(self.high)
+
+    def __getitem__(self, index):
+        return self.low[index][None], self.high[index][None]
+
+
+class Pairs(Pictures):
     """Batches (low, high) of crops out of pictures, each turned and mirrored in one of eight ways.
 
         >>> pairs = pairs_from_folder("photos", scale=4, crop=96, batch_size=16)
@@ -27,50 +77,33 @@ class Pairs(keras.utils.PyDataset):
     a crop inside has no border; "mild" spoils each crop anew.
 
     Args:
-        high: pictures, uint8 (height, width, channels), of any sizes. low: the same, `scale` times smaller; None makes
-            them (`resampling.imresize`, bicubic as MATLAB's).
-        scale: 2, 3 or 4. crop: side of a high crop, a multiple of the scale.
+        high, low, scale, names: as `Pictures`.
+        crop: side of a high crop, a multiple of the scale.
         batch_size: crops. steps: of an epoch; None: 16 crops of each picture.
         degradation: "bicubic", or "mild": blur, noise and JPEG as well, as in pictures from a camera.
-        seed: of all that is drawn; None draws one. names: of the pictures, for what is said of them.
+        seed: of all that is drawn; None draws one.
 
     Raises:
-        ValueError: no pictures, one smaller than the crop, channels that differ, a low picture of another size than
-            high / scale, or an option out of range.
+        ValueError: what `Pictures` refuses, a picture smaller than the crop, or an option out of range.
     """
 
     def __init__(
         self, high, low=None, *, scale=4, crop=96, batch_size=16, steps=None, degradation="bicubic", seed=0, names=None
     ):
-        super().__init__()
         check_options(scale, crop, batch_size, steps, degradation)
-        if not len(high):
-            raise ValueError("There are no pictures: nothing can be learnt from none.")
-        names = [f"picture {i}" for i in range(len(high))] if names is None else list(names)
-        self.high = [whole(image, name, scale, crop) for image, name in zip(high, names, strict=True)]
-        if len(shapes := {image.shape[2] for image in self.high}) > 1:
-            raise ValueError(f"The pictures have {sorted(shapes)} channels: give all the same (channels=3).")
-        if low is None:
-            self.low = [imresize(image, scale=1 / scale) for image in self.high]
-        else:
-            every = zip(low, high, self.high, names, strict=True)
-            self.low = [matching(small, large, kept, name, scale) for small, large, kept, name in every]
-        self.scale, self.crop, self.batch_size, self.degradation = scale, crop, batch_size, degradation
+        super().__init__(high, low, scale=scale, names=names, least=crop)
+        self.crop, self.batch_size, self.degradation = crop, batch_size, degradation
         self.seed, self.steps = random.seed_of(seed), steps or -(-16 * len(self.high) // batch_size)
 
     @property
     def image_shape(self):
         """(height, width, channels) of a high crop."""
-        return self.crop, self.crop, self.high[0].shape[2]
+        return self.crop, self.crop, self.channels
 
     @property
     def fingerprint(self):
         """A SHA-256 over all pictures, high and low, and what is done to them: which data these are."""
-        digest = hashlib.sha256(f"{self.scale}{self.degradation}".encode())
-        for image in (*self.high, *self.low):
-            digest.update(f"{image.shape}".encode())
-            digest.update(np.ascontiguousarray(image))
-        return digest.hexdigest()
+        return hashlib.sha256(f"{super().fingerprint}{self.degradation}".encode()).hexdigest()
 
     def __len__(self):
         return self.steps
@@ -136,17 +169,77 @@ def pairs_from_folder(high, low=None, *, channels=3, **options):
         FileNotFoundError: no such folder, or a picture without its other. ValueError: a picture that cannot be read, or
             what `Pairs` refuses.
     """
-    files = found_in(high)
-    if low is not None:
-        others = found_in(low)
-        if lonely := sorted(files.keys() ^ others.keys()):
-            raise FileNotFoundError(
-                f"{len(lonely)} pictures are in one of {high} and {low} alone, such as {lonely[0]}: each needs another"
-                " of its name."
-            )
-        options["low"] = [pictures.read(others[name], channels) for name in files]
+    return Pairs(**read_both(high, low, channels), **options)
+
+
+def pictures_from_folder(high, low=None, *, channels=3, scale=4):
+    """Pictures in a folder and below; Args and Raises as in `pairs_from_folder`."""
+    return Pictures(**read_both(high, low, channels), scale=scale)
+
+
+def read_both(high, low, channels):
+    """{"high", "low", "names"}: the pictures of two folders, or of one; Args and Raises as in `pairs_from_folder`."""
+    files, others = found_in(high), found_in(high if low is None else low)
+    if lonely := sorted(files.keys() ^ others.keys()):
+        raise FileNotFoundError(
+            f"{len(lonely)} pictures are in one of {high} and {low} alone, such as {lonely[0]}: each needs another"
+            " of its name."
+        )
     read = [pictures.read(path, channels) for path in files.values()]
-    return Pairs(read, names=[str(path) for path in files.values()], **options)
+    smaller = None if low is None else [pictures.read(others[name], channels) for name in files]
+    return {"high": read, "low": smaller, "names": [str(path) for path in files.values()]}
+
+
+def pairs_of(x, y=None, *, scale, channels, batch_size=None, seed=0, shuffle=True, value_range=None):
+    """What super-resolution trains on: arrays become Pairs, the rest stays what it is after a look at its first batch.
+
+    Args:
+        x: Pairs, a stream of (low, high) batches, or an array of low pictures, to which y is that of the high ones; of
+            arrays each crop is a whole picture, as long as it is square.
+        scale, channels: of the model. The rest is for arrays, as in `dataset_of`.
+
+    Returns:
+        (what to train on, how many crops a batch has; None where there is no batch to look at).
+
+    Raises:
+        ValueError: pictures without the others, of another scale or number of channels, or an option of no use.
+    """
+    if y is None and (isinstance(x, list | tuple) or hasattr(x, "__array__") or type(x) is Pictures):
+        raise ValueError("Super-resolution learns from pairs: pass low and high pictures, or kerasgan.data.Pairs.")
+    if y is not None:
+        if value_range is not None:
+            raise ValueError("value_range is of no use here: pairs are learnt from uint8 pictures.")
+        crop = min(np.shape(y)[1:3], default=0) // scale * scale
+        batch_size = batch_size or min(16, len(y))
+        x = Pairs(y, x, scale=scale, crop=crop, batch_size=batch_size, steps=-(-len(y) // batch_size), seed=seed)
+    elif not isinstance(x, Pairs):
+        return dataset_of(x, batch_size=batch_size, shuffle=shuffle, value_range=value_range)
+    elif batch_size is not None or value_range is not None:
+        raise ValueError("batch_size and value_range are for arrays: these Pairs have theirs.")
+    if not shuffle:
+        raise ValueError("shuffle=False is of no use here: crops are drawn at random.")
+    if (x.scale, x.channels) != (scale, channels):
+        raise ValueError(
+            f"The model makes pictures of {channels} channels {scale} times larger; these pairs are of scale {x.scale}"
+            f" and have {x.channels} channels."
+        )
+    return x, x.batch_size
+
+
+def one_by_one(x):
+    """What `evaluate` goes through: Pictures as a tf.data.Dataset of pictures of any size, the rest as it is.
+
+    Keras takes the shapes of a PyDataset's first batches for those of all.
+    """
+    if type(x) is not Pictures or keras.backend.backend() != "tensorflow":
+        return x
+    import tensorflow as tf
+
+    def picture(i):
+        both = tf.numpy_function(lambda i: x[int(i)], [i], [tf.uint8, tf.uint8])
+        return tuple(tf.ensure_shape(image, (1, None, None, x.channels)) for image in both)
+
+    return tf.data.Dataset.range(len(x)).map(picture)
 
 
 def found_in(folder):

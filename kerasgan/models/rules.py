@@ -38,6 +38,12 @@ def check_count(name, value):
         raise ValueError(f"{name} is an integer of at least 1; saw {value!r}.")
 
 
+def check_known(name, value, known):
+    """Refuse what is none of a few numbers."""
+    if isinstance(value, bool) or value not in known:
+        raise ValueError(f"{name} is {' or '.join(map(str, known))}; saw {value!r}.")
+
+
 def check_counts(name, values):
     """Refuse what is no list of integers of at least 1."""
     if not isinstance(values, list | tuple):
@@ -104,7 +110,7 @@ def check_players(generator, discriminator, image_shape, classes, pack):
         )
     taken, made = tuple(discriminator.inputs[0].shape[1:]), (*image_shape[:2], image_shape[2] * pack)
     packed = f", {pack} packed together" if pack > 1 else ""
-    if taken != made:
+    if any(None not in sides and len(set(sides)) > 1 for sides in zip(taken, made, strict=True)):  # None is any side
         of_them = f"{packed} {made}" if packed else ""
         raise ValueError(f"The generator makes images {tuple(image_shape)}{of_them}; the discriminator takes {taken}.")
     taken = [tuple(labels.shape[1:]) for labels in discriminator.inputs[1:]]
@@ -191,6 +197,16 @@ def check_remainder(model, x):
         raise ValueError(
             f"Batches have to divide by {parts} (discriminator_steps and pack), and the last one of this"
             " tf.data.Dataset may be smaller: make it with batch(n, drop_remainder=True)."
+        )
+
+
+def check_pair(low, high, scale):
+    """Refuse shapes of batches that are not low pictures and the same, `scale` times larger."""
+    if high is None or len(low) != 4 or tuple(high) != (low[0], *[s and s * scale for s in low[1:3]], low[3]):
+        raise ValueError(
+            f"Super-resolution learns from (low, high) batches, high ones {scale} times larger: (n, h, w, c) and (n,"
+            f" {scale} h, {scale} w, c). Saw low pictures {tuple(low)} and high ones {high and tuple(high)}:"
+            " kerasgan.data.Pairs makes such."
         )
 
 

@@ -53,7 +53,7 @@ class Trainable(random.SavesRandomState, keras.Model):
         rules.check_batch(self, size)
         rules.check_remainder(self, x)
         self.prepare(x)
-        if isinstance(x, data.Dataset):
+        if isinstance(x, data.Dataset | data.Pairs):
             step = int(self.step.numpy())  # int(self.step) fails under a MirroredStrategy
             start = step if steps_per_epoch else -(-step // len(x)) * len(x)
             x, shuffle, steps_per_epoch = x.stream(start), False, steps_per_epoch or len(x)
