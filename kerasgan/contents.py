@@ -68,7 +68,7 @@ class Features(Content):
 
     def __call__(self, real, fake, discriminator=None):
         """The loss."""
-        pairs = zip(self.features(ops.stop_gradient(real)), self.features(fake), strict=True)
+        pairs = zip(self.features(real), self.features(fake), strict=True)
         return self.weight * sum(ops.mean(ops.square(ops.stop_gradient(x) - y)) for x, y in pairs)
 
     def features(self, images):
@@ -169,7 +169,8 @@ def maps_of(network, layers):
         raise ValueError(f"{network.name}: name at least one of its layers: {', '.join(known)}.")
     for name in layers:
         names.check_choice(f"layer of {network.name}", name, known)
-    return keras.Model(network.inputs, [network.get_layer(name).output for name in layers])
+    images = network.inputs[0] if len(network.inputs) == 1 else network.inputs
+    return keras.Model(images, [network.get_layer(name).output for name in layers])
 
 
 def before_activation(weights):
@@ -183,8 +184,10 @@ def before_activation(weights):
     images = x = keras.Input((None, None, 3), name="images")
     for layer in network.layers[1:]:
         if isinstance(layer, keras.layers.Conv2D):
-            layer.activation = keras.activations.linear
-            x = keras.layers.ReLU(name=f"{layer.name}_relu")(layer(x))
+            x = keras.layers.Conv2D.from_config(layer.get_config() | {"activation": "linear"})(x)
+            x = keras.layers.ReLU(name=f"{layer.name}_relu")(x)
         else:
             x = layer(x)
-    return keras.Model(images, x, name="vgg19")
+    changed = keras.Model(images, x, name="vgg19")
+    changed.set_weights(network.get_weights())
+    return changed

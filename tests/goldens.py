@@ -32,6 +32,7 @@ class Golden:
     build_plain: Callable
     image_shape: tuple
     classes: int | None = None
+    rules: tuple = ()  # of `compile`, (name, value), where its own would not bear weights as large as others do
 
     @property
     def name(self):
@@ -41,6 +42,21 @@ class Golden:
     def data(self, n=32, seed=0):
         """What `fit` takes: (images,), or (images, labels)."""
         return (self.images(n, seed),) if self.classes is None else (self.images(n, seed), self.labels(n))
+
+    def dataset(self, *arrays, batch_size, shuffle=True):
+        """What `data` gives, as a dataset whose batches come in an order of its own."""
+        from kerasgan import data
+
+        return data.from_arrays(*arrays, batch_size=batch_size, shuffle=shuffle)
+
+    def inputs(self, model, n, seed=7):
+        """What the model takes to make `n` images."""
+        latents, *labels = model.inputs_of(seed, range(n))
+        return [latents, *labels] if labels else latents
+
+    def drawn(self, model, n, seed=7):
+        """`n` images that it makes, uint8."""
+        return model.generate(n, seed=seed)
 
     def labels(self, n):
         """The labels of those images, None where there are no classes."""
@@ -54,6 +70,38 @@ class Golden:
         for image, (x, y) in zip(images, corners, strict=True):
             image[y : y + height // 3, x : x + width // 3] = 230
         return images
+
+
+class UpscalerGolden(Golden):
+    """A variant that makes pictures larger, at its smallest; `image_shape` is of the large ones."""
+
+    def data(self, n=32, seed=0):
+        """(low pictures, high ones)."""
+        high = self.images(n, seed)
+        height, width, channels = self.image_shape
+        return high.reshape(n, height // 2, 2, width // 2, 2, channels).mean((2, 4)).round().astype("uint8"), high
+
+    def dataset(self, *arrays, batch_size, shuffle=True):
+        """Pairs; without `shuffle` in the order of the arrays, and not turned."""
+        if shuffle:
+            from kerasgan import data
+
+            low, high = arrays
+            steps = len(low) // batch_size
+            return data.Pairs(high, low, scale=2, crop=high.shape[1], batch_size=batch_size, steps=steps)
+        import tensorflow as tf
+
+        return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size, drop_remainder=True)
+
+    def inputs(self, model, n, seed=7):
+        """Low pictures in [-1, 1]."""
+        return self.data(n, seed)[0] / np.float32(127.5) - 1
+
+    def drawn(self, model, n, seed=7):
+        """Pictures made larger."""
+        from kerasgan.images import to_uint8
+
+        return to_uint8(model.predict(self.inputs(model, n, seed), batch_size=n, verbose=0)[:n])
 
 
 def dcgan(**options):
@@ -180,13 +228,42 @@ def noisy_lapgan(**options):
     return lapgan(dropout=0.3, **options)
 
 
-GOLDENS = [
+def srgan(**options):
+    """Twice as large, one block, 500 weights, and a discriminator of any size."""
+    from kerasgan import SRGAN
+
+    small = {"channels": 1, "width": 4, "blocks": 1, "kernel_size": 3, "discriminator_width": 2}
+    return SRGAN(2, **{**small, **options})
+
+
+def noisy_srgan(**options):
+    """Networks of one's own, with Dropout."""
+    import keras
+    from keras import layers
+
+    from kerasgan.layers import PixelShuffle
+
+    def generator():
+        low = keras.Input((None, None, 1))
+        x = layers.Dropout(0.3, seed=3)(layers.Conv2D(4, 3, padding="same", activation="relu")(low))
+        return keras.Model(low, PixelShuffle(2)(layers.Conv2D(4, 3, padding="same")(x)), name="generator")
+
+    def discriminator():
+        images = keras.Input((None, None, 1))
+        x = layers.Dropout(0.3, seed=4)(layers.Conv2D(4, 5, 4, "same", activation="leaky_relu")(images))
+        return keras.Model(images, layers.Dense(1)(layers.GlobalAveragePooling2D()(x)), name="discriminator")
+
+    return srgan(generator=generator, discriminator=discriminator, **options)
+
+
+GENERATIVE = [
     Golden("DCGAN", dcgan, noisy_dcgan, plain_dcgan, (16, 16, 1)),
     Golden("GAN", gan, noisy_gan, gan, (15, 18, 1)),
     Golden("DCGAN", conditional_dcgan, noisy_conditional_dcgan, plain_conditional_dcgan, (16, 16, 1), classes=3),
     Golden("LAPGAN", lapgan, noisy_lapgan, lapgan, (16, 16, 1), classes=3),
     Golden("CGAN", cgan, noisy_cgan, cgan, (15, 18, 1), classes=3),
 ]
+GOLDENS = [*GENERATIVE, UpscalerGolden("SRGAN", srgan, noisy_srgan, srgan, (16, 16, 1), rules=(("content", "l1"),))]
 
 
 CHILD = """

@@ -59,7 +59,7 @@ def distributed():
                 model.set_weights(start)
                 model.compile(*sgd(), **rules)
             history = model.fit(*golden.data(32), batch_size=16, epochs=2, verbose=0).history
-            images = model.generate(5, seed=1)
+            images = golden.drawn(model, 5)
             found[golden.name, name] = arrays(model.weights), history, images, moved(start, model.weights)
         with strategies["two replicas"].scope():  # BatchNorm and Dropout: each replica has its own batch and masks
             model = golden.build_noisy()

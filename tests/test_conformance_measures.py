@@ -3,13 +3,13 @@
 import keras
 import numpy as np
 import pytest
-from goldens import GOLDENS
+from goldens import GENERATIVE
 from keras import ops
 
 from kerasgan import data
 
 
-@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.name, scope="module")
+@pytest.fixture(params=GENERATIVE, ids=lambda golden: golden.name, scope="module")
 def golden(request):
     return request.param
 

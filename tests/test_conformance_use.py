@@ -1,10 +1,12 @@
 """What every variant promises its user, proved on its golden: samples, and files that go on."""
 
+import functools
+
 import goldens
 import keras
 import numpy as np
 import pytest
-from goldens import GOLDENS
+from goldens import GENERATIVE, GOLDENS
 from keras import ops
 
 from kerasgan import data, penalties, random
@@ -16,14 +18,20 @@ def golden(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
-def trained(golden):
+@pytest.fixture(params=GENERATIVE, ids=lambda golden: golden.name, scope="module")
+def trained(request):
     """A model that draws something: an untrained one answers with grey, on which all images agree."""
+    return trained_by(request.param)
+
+
+@functools.cache
+def trained_by(golden):
+    """A golden's model after five epochs."""
     keras.utils.set_random_seed(1)
     model = golden.build(average_momentum=0.5)
     model.compile(*[keras.optimizers.Adam(0.02, beta_1=0.0) for _ in range(2)])
     model.fit(*golden.data(64), batch_size=16, epochs=5, verbose=0)
-    assert model.generate(16, seed=0).std() > 10
+    assert golden.drawn(model, 16).std() > 10
     return model
 
 
@@ -110,8 +118,9 @@ def test_no_seed(trained, seed):
 
 def test_where_a_fit_begins(golden, monkeypatch):
     """Steps that are counted go on where the last fit stopped, in mid-epoch too; whole epochs with a whole one."""
-    starts, stream = [], data.Dataset.stream
-    monkeypatch.setattr(data.Dataset, "stream", lambda self, start: starts.append(start) or stream(self, start))
+    kind = data.Dataset if golden in GENERATIVE else data.Pairs
+    starts, stream = [], kind.stream
+    monkeypatch.setattr(kind, "stream", lambda self, start: starts.append(start) or stream(self, start))
     model, images = golden.build(), golden.data(32)
     model.compile(run_eagerly=True)
     for steps in (3, 3, 3, None, None, 1):  # an epoch has four
@@ -185,12 +194,13 @@ def test_the_random_state_matters(golden, differences):
     assert len(later) > len(at_once)
 
 
-def test_a_saved_model_is_the_model(golden, trained, tmp_path):
+def test_a_saved_model_is_the_model(golden, tmp_path):
     """Compiled as it was, drawing the same images; bfloat16 stays bfloat16."""
+    trained = trained_by(golden)
     trained.save(tmp_path / "saved.keras")
     loaded = keras.saving.load_model(tmp_path / "saved.keras")
     assert loaded.get_compile_config() == trained.get_compile_config()
-    np.testing.assert_array_equal(loaded.generate(5, seed=7), trained.generate(5, seed=7))
+    np.testing.assert_array_equal(golden.drawn(loaded, 5), golden.drawn(trained, 5))
     with networks.policy("mixed_bfloat16"):
         model = golden.build()
     model.compile(penalty=penalties.r1(0.5))

@@ -4,13 +4,13 @@ import pathlib
 
 import numpy as np
 import pytest
-from goldens import GOLDENS, cgan, gan
+from goldens import GENERATIVE, cgan, gan
 
 import kerasgan
 from kerasgan.enlarging import enlarge
 from kerasgan.images import to_float
 
-GOLDEN = GOLDENS[-1]
+GOLDEN = GENERATIVE[-1]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from goldens import GOLDENS, cgan
+from goldens import GENERATIVE, cgan
 
 import kerasgan
 from kerasgan import export as exports
@@ -48,7 +48,7 @@ def within_one_level(images, expected):
 # --- every variant ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("golden", GOLDENS, ids=lambda golden: golden.name)
+@pytest.mark.parametrize("golden", GENERATIVE, ids=lambda golden: golden.name)
 @pytest.mark.parametrize("name", ["g.tflite", "serving"])
 def test_every_variant_can_be_exported(golden, name, tmp_path):
     model = golden.build(average_momentum=0.5)
@@ -172,7 +172,7 @@ def test_a_conditional_model(batch_size, tmp_path):
     """Labels are one-hot beside the latents; `generate` of a SavedModel takes them as integers."""
     model = cgan(average_momentum=0.5)
     model.compile(keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01))
-    model.fit(*GOLDENS[-1].data(), batch_size=8, epochs=3, verbose=0)
+    model.fit(*GENERATIVE[-1].data(), batch_size=8, epochs=3, verbose=0)
     for name in ("g.tflite", "serving"):
         said = model.export(tmp_path / name, batch_size=batch_size)
         assert said["labels"] == {"shape": [batch_size, 3], "encoding": "one-hot", "dtype": "float32"}

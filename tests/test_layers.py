@@ -7,11 +7,13 @@ from keras import ops
 
 from kerasgan import gradients
 from kerasgan.layers import (
+    BilinearUpsampling,
     ConcatenateLabels,
     LatentMixture,
     Maxout,
     MinibatchDiscrimination,
     MinibatchStddev,
+    PixelShuffle,
     SpectralNormalization,
     unit,
 )
@@ -204,3 +206,31 @@ def test_latent_mixture():
     for modes in (1, 5):
         with pytest.raises(ValueError, match=f"4 latents choose of 2 to 4 modes; saw modes={modes}"):
             LatentMixture(modes)(latents)
+
+
+# --- larger pictures --------------------------------------------------------------------------------------------------
+
+
+def test_pixel_shuffle_by_hand():
+    """The s^2 channels of a colour become its s x s sub-pixels, row by row (Shi et al. 2016, eq. 4)."""
+    x = np.arange(2 * 3 * 8, dtype="float32").reshape(1, 2, 3, 8)
+    out = ops.convert_to_numpy(PixelShuffle(2)(x))
+    assert out.shape == (1, 4, 6, 2)
+    for i in range(4):
+        for j in range(6):
+            for c in range(2):
+                assert out[0, i, j, c] == x[0, i // 2, j // 2, (i % 2 * 2 + j % 2) * 2 + c]
+    assert PixelShuffle(3).compute_output_shape((None, None, 5, 18)) == (None, None, 15, 2)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+def test_bilinear_upsampling_is_keras_own(scale):
+    """Half-pixel centres, edges repeated; of a size that was not known."""
+    x = np.random.default_rng(0).normal(size=(2, 5, 7, 3)).astype("float32")
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, BilinearUpsampling(scale)(inputs))
+    expected = keras.layers.UpSampling2D(scale, interpolation="bilinear")(x)
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-5)
+    assert model.output_shape == (None, None, None, 3)
+    again = keras.Model.from_config(model.get_config())
+    np.testing.assert_allclose(again.predict(x, verbose=0), expected, atol=1e-5)

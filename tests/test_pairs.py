@@ -145,3 +145,53 @@ def test_low_pictures_are_the_benchmarks_own():
     theirs = data.pairs_from_folder(folder / "hr", folder / "lr_x4", scale=4, crop=96)
     near = [np.abs(a.astype(int) - b) <= 1 for a, b in zip(dataset.low, theirs.low, strict=True)]
     assert np.mean(np.concatenate([x.ravel() for x in near])) >= 0.99
+
+
+# --- whole pictures ---------------------------------------------------------------------------------------------------
+
+
+def test_pictures_come_whole_one_after_the_other():
+    """Cut to a multiple of the scale, low ones made whole; of any sizes as a tf.data.Dataset too."""
+    high = photos()
+    dataset = data.Pictures(high, scale=4)
+    assert len(dataset) == 3 and dataset.channels == 3
+    streamed = list(data.one_by_one(dataset).as_numpy_iterator())
+    for i, picture in enumerate(high):
+        height, width = (side // 4 * 4 for side in picture.shape[:2])
+        low, whole = dataset[i]
+        np.testing.assert_array_equal(whole[0], picture[:height, :width])
+        np.testing.assert_array_equal(low[0], imresize(picture[:height, :width], scale=1 / 4))
+        for mine, other in zip((low, whole), streamed[i], strict=True):
+            np.testing.assert_array_equal(mine, other)
+    pairs = data.Pairs(high, scale=4, crop=16)
+    assert data.one_by_one(pairs) is pairs and pairs.fingerprint != dataset.fingerprint
+
+
+def test_pictures_from_folder(tmp_path):
+    for name, picture in zip("ba", photos(2), strict=True):
+        images.write(tmp_path / f"{name}.png", picture)
+    dataset = data.pictures_from_folder(tmp_path, scale=2)
+    assert [Path(name).name for name in dataset.names] == ["a.png", "b.png"] and dataset.scale == 2
+    np.testing.assert_array_equal(dataset[1][1][0], photos(2)[0])
+    both = pairs.read_both(tmp_path, None, 1)
+    assert both["low"] is None and both["high"][0].shape[2] == 1
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        data.pictures_from_folder(tmp_path / "absent")
+
+
+def test_pairs_of():
+    """Arrays become pairs whose crops are whole pictures; Pairs stay, a stream too."""
+    high = np.stack(photos(2, 40)[:1] * 3)
+    low = np.stack([imresize(high[0], scale=1 / 2)] * 3)
+    made, size = data.pairs_of(low, high, scale=2, channels=3, seed=4)
+    assert (made.crop, made.batch_size, len(made), made.seed, size) == (40, 3, 1, 4, 3)
+    assert data.pairs_of(made, scale=2, channels=3) == (made, 3)
+    stream = [(low, high)]
+    assert data.pairs_of(stream_of(stream), scale=2, channels=3)[1] == 3
+    with pytest.raises(ValueError, match="makes pictures of 1 channels 2 times larger; these pairs are of scale 2 and"):
+        data.pairs_of(made, scale=2, channels=1)
+
+
+def stream_of(batches):
+    """A Python generator of them."""
+    yield from batches

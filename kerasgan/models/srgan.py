@@ -112,7 +112,7 @@ class SRGAN(Adversarial):
     def __init__(
         self, scale=4, *, channels=3, width=64, blocks=16, kernel_size=9, skip=True, direct=False, generator_norm=False,
         crop=None, discriminator_width=64, discriminator_norm=False, discriminator_units=None, generator=None,
-        discriminator=None, **kwargs,
+        discriminator=None, pack=1, **kwargs,
     ):  # fmt: skip
         rules.check_known("scale", scale, data.SCALES)
         rules.check_known("channels", channels, (1, 3))
@@ -132,10 +132,10 @@ class SRGAN(Adversarial):
             return build_generator(scale, channels, width, blocks, kernel_size, generator_norm, skip, direct)
 
         def new_discriminator():
-            shape = (crop, crop, self.generator.outputs[0].shape[-1])
+            shape = (crop, crop, self.generator.outputs[0].shape[-1] * pack)
             return build_discriminator(shape, discriminator_width, discriminator_norm, discriminator_units)
 
-        super().__init__(generator or new_generator, discriminator or new_discriminator, **kwargs)
+        super().__init__(generator or new_generator, discriminator or new_discriminator, pack=pack, **kwargs)
         check_generator(self.generator, scale)
         self.own = networks.passed(generator=generator, discriminator=discriminator)
         self.scale = scale
@@ -264,9 +264,11 @@ class SRGAN(Adversarial):
 
 def check_generator(generator, scale):
     """Refuse a generator that takes one size alone, or scales by another factor."""
-    seen, made = generator.inputs[0].shape, generator.compute_output_shape((1, 8, 12, generator.inputs[0].shape[-1]))
-    if seen[1:3] != (None, None) or tuple(made[1:3]) != (8 * scale, 12 * scale):
+    seen = generator.inputs[0].shape
+    free = tuple(seen[1:3]) == (None, None)
+    made = generator.compute_output_shape((1, 8, 12, seen[-1]))[1:3] if free else "one size alone"
+    if made != (8 * scale, 12 * scale):
         raise ValueError(
             f"The generator takes (None, None, channels) and makes it {scale} times larger; saw one that takes"
-            f" {tuple(seen[1:])}, and makes {tuple(made[1:3])} of (8, 12)."
+            f" {tuple(seen[1:])}, and makes {made} of (8, 12)."
         )

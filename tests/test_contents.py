@@ -1,0 +1,124 @@
+"""Content losses by hand; networks that compare, and are never trained or saved."""
+
+import keras
+import numpy as np
+import pytest
+from goldens import srgan
+from keras import ops
+
+from kerasgan import contents
+
+
+@pytest.fixture
+def pair():
+    """Two pictures of each kind, in [-1, 1]."""
+    rng = np.random.default_rng(0)
+    return [rng.uniform(-1, 1, (2, 12, 10, 3)).astype("float32") for _ in range(2)]
+
+
+def network():
+    """A convolution and its square: "map" and "square"."""
+    images = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, name="map", use_bias=False)(images)
+    return keras.Model(images, keras.layers.Lambda(ops.square, name="square")(x), name="eye")
+
+
+def test_pixels_by_hand(pair):
+    real, fake = pair
+    assert float(contents.Pixels("l1")(real, fake)) == pytest.approx(np.abs(real - fake).mean(), rel=1e-5)
+    assert float(contents.Pixels("mse")(real, fake)) == pytest.approx(((real - fake) ** 2).mean(), rel=1e-5)
+
+
+def test_get(pair):
+    assert contents.get("mse").kind == "mse" and contents.get(same := contents.Pixels()) is same
+    with pytest.raises(ValueError, match="Unknown content 'l2'. There are: l1, mse"):
+        contents.get("l2")
+    with pytest.raises(ValueError, match="content is 'l1', 'mse', or one of kerasgan.contents"):
+        contents.get(3)
+
+
+def test_features_by_hand(pair):
+    """The mean squared difference of each layer, summed (the paper's eq. 5, which divides by W H)."""
+    real, fake = pair
+    eye = network()
+    content = contents.Features(eye, ["map", "square"], weight=0.5)
+    maps = [ops.convert_to_numpy(eye.get_layer("map")(x)) for x in pair]
+    expected = 0.5 * (((maps[0] - maps[1]) ** 2).mean() + ((maps[0] ** 2 - maps[1] ** 2) ** 2).mean())
+    assert float(content(real, fake)) == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(ValueError, match="Unknown layer of eye 'maps'. Did you mean 'map'"):
+        contents.Features(eye, ["maps"])
+    with pytest.raises(ValueError, match="eye: name at least one of its layers"):
+        contents.maps_of(eye, [])
+
+
+def test_a_network_that_lost_its_weights_is_refused():
+    """A config has none: whoever goes on with random ones would not know."""
+    convolution = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3, name="map")])
+    content = contents.Features(convolution, ["map"])
+    content.check()
+    again = contents.Features.from_config(content.get_config())
+    with pytest.raises(ValueError, match="The content network's weights have SHA-256 .* load them into"):
+        again.check()
+    again.network.set_weights(convolution.get_weights())
+    again.check()
+
+
+def test_vgg19_before_its_activation():
+    """Half of what a convolution says is below 0; pictures are prepared as ImageNet's were."""
+    content = contents.VGG19(["block1_conv2", "block2_conv1"], weights=None)
+    picture = np.random.default_rng(0).uniform(-1, 1, (1, 16, 20, 3)).astype("float32")
+    first, second = map(ops.convert_to_numpy, content.features(picture))
+    assert first.shape == (1, 16, 20, 64) and second.shape == (1, 8, 10, 128)
+    assert 0.2 < (first < 0).mean() < 0.8
+    seen = contents.before_activation(None)
+    vgg = keras.applications.VGG19(False, None)
+    vgg.set_weights(seen.get_weights())
+    prepared = keras.applications.vgg19.preprocess_input((picture + 1) * 127.5)
+    for network_, name in ((seen, "block2_conv1_relu"), (vgg, "block2_conv1")):
+        made = keras.Model(network_.inputs[0], network_.get_layer(name).output)(prepared)
+        expected = made if network_ is seen else expected  # noqa: F821
+        np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-4)
+    assert contents.VGG19.from_config({"layers": ["block1_conv1"], "weights": None}).weights is None
+
+
+def test_vgg19_without_a_network_says_what_to_do(monkeypatch):
+    def fails(*_, **__):
+        raise Exception("URL fetch failure on https://somewhere/x.h5: None -- nodename nor servname provided")
+
+    monkeypatch.setattr(keras.applications, "VGG19", fails)
+    with pytest.raises(OSError, match="VGG19 could not be fetched; pass their path as weights=. URL fetch"):
+        contents.VGG19()
+
+
+def test_discriminator_features_by_hand(pair):
+    """Absolute differences after each LeakyReLU, their mean over layers, beside the pixels'."""
+    images = keras.Input((None, None, 3))
+    x = keras.layers.LeakyReLU(0.5)(images)
+    scores = keras.layers.Dense(1)(keras.layers.GlobalAveragePooling2D()(keras.layers.LeakyReLU(0.0)(x)))
+    real, fake = pair
+    once, twice = ([np.where(x < 0, slope * x, x) for x in pair] for slope in (0.5, 0.0))
+    apart = (np.abs(once[0] - once[1]).mean() + np.abs(twice[0] - twice[1]).mean()) / 2
+    content = contents.DiscriminatorFeatures(weight=3.0, pixels=2.0)
+    expected = 2 * np.abs(real - fake).mean() + 3 * apart
+    assert float(content(real, fake, keras.Model(images, scores))) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["features", "discriminator"])
+def test_networks_that_compare_do_not_learn_and_are_not_saved(kind, tmp_path):
+    compares = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(2, 3, name="map")])
+    features = contents.Features(compares, ["map"])
+    content = {"features": features, "discriminator": contents.DiscriminatorFeatures()}[kind]
+    model, before = srgan(), compares.get_weights()
+    model.compile(content=content)
+    plain = len(srgan().weights)
+    assert len(model.weights) == plain
+    low, high = np.zeros((4, 8, 8, 1), "uint8"), np.full((4, 16, 16, 1), 200, "uint8")
+    assert np.isfinite(model.fit(low, high, verbose=0).history["content_loss"]).all()
+    for old, new in zip(before, compares.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded.rules["content"]) is type(content) and len(loaded.weights) == plain
+    if kind == "features":
+        with pytest.raises(ValueError, match="load them into `model.rules\\['content'\\].network`"):
+            loaded.fit(low, high, verbose=0)
