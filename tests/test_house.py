@@ -17,8 +17,8 @@ import kerasgan
 # From the ground up. An import points strictly down: rooms on one line do not know each other.
 FLOORS = (
     "files names",
-    "gradients random losses layers pyramid images resampling distribution plotting",
-    "penalties augmentations data metrics export checkpoints",
+    "gradients random losses layers pyramid images resampling tiling modes distribution plotting",
+    "penalties augmentations data metrics export checkpoints upscaler",
     "callbacks contents",
     "models",
     "cards recipes",
