@@ -4,6 +4,8 @@
 array([  0, 128, 255], dtype=uint8)
 """
 
+import contextlib
+import io
 import pathlib
 
 import keras
@@ -13,6 +15,11 @@ from keras import ops
 from kerasgan.files import check_writable, write_atomically
 
 TOLERANCE = 1e-3  # beyond [-1, 1]: what bfloat16 and resizing leave
+# EXIF (TIFF) tags of how pixels are stored: sizes, bits, compression, strips, tiles, palette, profile and the like.
+STORAGE = {254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 284, 317, 318, 319, 320, 321, 322, 323}
+STORAGE |= {324, 325, 330, 332, 333, 334, 336, 338, 339, 340, 341, 347, 512, 513, 514, 529, 530, 531, 532, 700, 34675}
+STORAGE |= {0xA002, 0xA003}
+DETAILS = 0x8769  # the tag of the Exif IFD
 
 
 def to_float(images):
@@ -101,6 +108,43 @@ def in_contract(images, image_shape=None, value_range=None):
     return np.clip((images.astype("float32") - low) * np.float32(2 / (high - low)) - 1, -1, 1)
 
 
+@contextlib.contextmanager
+def reading(name):
+    """Whatever Pillow raises inside over a damaged picture is a ValueError that names it."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{name} is no picture that can be read: {error}.") from None
+
+
+def open_picture(path):
+    """A picture file as a Pillow picture whose size and mode are known, and whose pixels are not read yet.
+
+    Raises:
+        ValueError: it is no picture. FileNotFoundError: no such file.
+    """
+    from PIL import Image
+
+    with reading(path):
+        return Image.open(path)
+
+
+def upright(picture):
+    """A Pillow picture with its pixels read, turned as its EXIF orientation says, which it then has no more.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    from PIL import ImageOps
+
+    with reading(getattr(picture, "filename", "") or "This"):
+        return ImageOps.exif_transpose(picture)
+
+
 def read(path, channels=None):
     """A picture file as uint8 (height, width, channels), the way a viewer shows it.
 
@@ -113,17 +157,12 @@ def read(path, channels=None):
     Raises:
         ValueError: it is no picture, or a damaged one. FileNotFoundError: no such file.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image
 
     if channels not in (None, 1, 3, 4):
         raise ValueError(f"channels is 1, 3 or 4; saw {channels}.")
-    try:
-        with Image.open(path) as picture:
-            picture = eight_bits(ImageOps.exif_transpose(picture))
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is no picture that can be read: {error}.") from None
+    with open_picture(path) as opened:
+        picture = eight_bits(upright(opened))
     transparent = "A" in picture.getbands() or "transparency" in picture.info
     if channels is None:
         channels = 4 if transparent else 1 if picture.mode in ("1", "L") else 3
@@ -168,13 +207,19 @@ def eight_bits(picture):
     return picture
 
 
-def check_format(path):
-    """Refuse a picture's path whose suffix names no format that can be written."""
+def check_format(path, mode=None):
+    """Refuse a picture's path whose suffix names no format that can be written, or none for pictures of that mode."""
     from PIL import Image
 
     suffix = pathlib.Path(path).suffix.lower()
-    if Image.registered_extensions().get(suffix) not in Image.SAVE:
+    format = Image.registered_extensions().get(suffix)
+    if format not in Image.SAVE:
         raise ValueError(f"{path}: no picture format is named {suffix!r}; try .png, .jpg or .webp.")
+    try:
+        if mode:
+            Image.new(mode, (1, 1)).save(io.BytesIO(), format)
+    except (OSError, ValueError, KeyError):
+        raise ValueError(f"{path}: {format} holds no pictures of mode {mode}; try .png or .tif.") from None
 
 
 def write(path, image):
@@ -192,3 +237,34 @@ def write(path, image):
     check_writable(path)
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     write_atomically(path, picture.save)
+
+
+def metadata(picture):
+    """What a Pillow picture, as opened, says of itself besides its pixels: {"icc_profile", "dpi", "exif"}, what it has.
+
+    Of EXIF without orientation, size and how pixels are stored: of what is made of it something else will hold.
+    """
+    from PIL import Image
+
+    kept = {name: picture.info[name] for name in ("icc_profile", "dpi") if picture.info.get(name)}
+    exif = Image.Exif()  # a copy: the picture still has to be turned
+    exif.load(picture.getexif().tobytes())
+    details = exif.get_ifd(DETAILS)
+    for tags in (exif, details):
+        for tag in STORAGE & set(tags):
+            del tags[tag]
+    return kept | ({"exif": exif.tobytes()} if exif or details else {})
+
+
+def write_picture(path, picture):
+    """Write a Pillow picture to a file, with its profile, resolution and EXIF where the format has them.
+
+    JPEG and WebP with a quality of 95: whoever made a picture larger wants to see it.
+
+    Raises:
+        OSError: the folder does not exist or cannot be written. ValueError: a format unknown, or not for its mode.
+    """
+    check_format(path, picture.mode)
+    check_writable(path)
+    kept = {name: picture.info[name] for name in ("icc_profile", "dpi", "exif") if name in picture.info}
+    write_atomically(path, lambda temporary: picture.save(temporary, quality=95, **kept))

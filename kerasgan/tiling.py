@@ -5,6 +5,7 @@ than what is taken from it is exact there; at the borders of the picture it ends
 padding.
 """
 
+import functools
 import math
 import re
 import weakref
@@ -19,9 +20,21 @@ ZERO, ONE = {"bias", "beta", "moving_mean"}, {"gamma", "moving_variance", "alpha
 UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 FULL = ("RESOURCE_EXHAUSTED", "allocate memory", "not enough memory")  # what XLA and torch say of it
 
-radii = weakref.WeakKeyDictionary()  # {network: its radius}: a matter of its architecture
+
+def remembered(function):
+    """The function of a network, asked once of each: what depends on the architecture alone."""
+    known = weakref.WeakKeyDictionary()
+
+    @functools.wraps(function)
+    def ask(network):
+        if network not in known:
+            known[network] = function(network)
+        return known[network]
+
+    return ask
 
 
+@remembered
 def receptive_radius(network):
     """How far a network sees: the most pixels, of its input and along an axis, between cause and effect.
 
@@ -35,10 +48,8 @@ def receptive_radius(network):
         ValueError: it sees the whole picture, whatever its size (global pooling, attention), does not treat all pixels
             alike (strides), or the line's response cannot be told from nothing.
     """
-    if network not in radii:
-        copy = positive_copy(network)
-        radii[network] = max(radius_along(copy, axis) for axis in (1, 2))
-    return radii[network]
+    copy = positive_copy(network)
+    return max(radius_along(copy, axis) for axis in (1, 2))
 
 
 def positive_copy(network):
@@ -66,7 +77,7 @@ def radius_along(network, axis):
         seen = np.flatnonzero(line)
         if nothing.any() or not len(seen) or np.any((line[:-1] > 0) != (neighbour[1:] > 0)):
             raise ValueError(
-                f"{network.name} does not treat all pixels alike, as strides do: it cannot be run in tiles."
+                f"{network.name} does not treat all pixels alike, or nothing as nothing: it cannot be run in tiles."
             )
         if line[seen].min() < FAINTEST:
             raise ValueError(f"{network.name} is too deep: how far it sees vanishes in float32, so it gets no tiles.")
@@ -98,11 +109,12 @@ def is_blind_beyond(network, axis, radius):
     return bool(abs(same - other) <= 1e-5 * same)
 
 
+@remembered
 def bytes_per_pixel(network):
     """What a network needs at most, for each pixel of its input: an estimate from the sizes of what its layers make.
 
-    TensorFlow forgets what is not needed any more, and a layer's own work takes about one output: the three largest
-    count. torch, called by Keras, forgets nothing: all count.
+    TensorFlow forgets what is not needed any more: the four largest count, what goes into a layer, what comes out, and
+    as much for its own work. torch, called by Keras, forgets nothing: all count.
     """
     import keras
 
@@ -110,7 +122,7 @@ def bytes_per_pixel(network):
     sized = keras.models.clone_model(network, input_tensors=keras.Input((side, side, network.inputs[0].shape[-1])))
     outputs = keras.tree.flatten([operation.output for operation in sized.operations])
     sizes = sorted(math.prod(output.shape[1:]) for output in outputs)
-    return 4 * sum(sizes[-3:] if keras.backend.backend() == "tensorflow" else sizes) / side**2
+    return 4 * sum(sizes[-4:] if keras.backend.backend() == "tensorflow" else sizes) / side**2
 
 
 def bytes_of(amount):
@@ -177,8 +189,7 @@ def tiled(run, image, scale, tile, overlap, progress=None):
     Raises:
         ValueError: a tile that is all overlap. MemoryError: the memory holds not even the smallest tile.
     """
-    if tile <= 2 * overlap:
-        raise ValueError(f"A tile has a side of more than {2 * overlap} pixels, twice the overlap; saw {tile}.")
+    check_tile(tile, overlap)
     height, width, channels = image.shape
     output = np.empty((height * scale, width * scale, channels), image.dtype)
 
@@ -203,6 +214,12 @@ def tiled(run, image, scale, tile, overlap, progress=None):
                 raise
         tile = halved(tile, overlap)  # not in `except`: while the error is there, so is all that it refers to
     return output
+
+
+def check_tile(tile, overlap):
+    """Refuse a tile that is all overlap."""
+    if isinstance(tile, bool) or not hasattr(tile, "__index__") or tile <= 2 * overlap:
+        raise ValueError(f"A tile has a side of more than {2 * overlap} pixels, twice the overlap; saw {tile!r}.")
 
 
 def within(part, start):

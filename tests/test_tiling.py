@@ -92,7 +92,7 @@ def deep(x):
     [
         (attention, "sees all of a picture, 1024 pixels too"),
         (layers.GroupNormalization(1), "sees all of a picture, 1024 pixels too"),
-        (strides, "does not treat all pixels alike, as strides do"),
+        (strides, "does not treat all pixels alike, or nothing as nothing"),
         (shifted, "does not treat all pixels alike"),
         (deep, "is too deep: how far it sees vanishes in float32"),
     ],
@@ -168,6 +168,10 @@ def test_all_tiles_have_one_shape_and_progress_is_told():
 def test_a_tile_is_more_than_overlap():
     with pytest.raises(ValueError, match="a side of more than 8 pixels, twice the overlap; saw 8"):
         tiling.tiled(None, np.zeros((30, 30, 1)), 2, 8, 4)
+    for tile in (-1, 9.5, True, "9", None):
+        with pytest.raises(ValueError, match=f"saw {tile!r}"):
+            tiling.check_tile(tile, 0)
+    tiling.check_tile(9, 4)
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------
@@ -232,9 +236,9 @@ def test_what_is_no_full_memory_is_raised():
         tiling.tiled(lambda part: 1 / 0, np.zeros((9, 9, 1)), 2, 9, 1)
 
 
-def test_bytes_per_pixel_counts_the_three_largest_outputs():
+def test_bytes_per_pixel_counts_the_four_largest_outputs():
     """At scale 2: eight channels at the picture's size, 12 of the sub-pixels twice, and the input's 3."""
-    expected = 12 + 12 + 8 if keras.backend.backend() == "tensorflow" else 3 + 8 + 8 + 12 + 12
+    expected = 12 + 12 + 8 + 8 if keras.backend.backend() == "tensorflow" else 3 + 8 + 8 + 12 + 12
     assert tiling.bytes_per_pixel(network(2, 3, depth=2)) == 4 * expected
 
 
@@ -260,3 +264,16 @@ def test_tile_within():
         ValueError, match="max_memory is 0.0575 MB; the smallest tile, 24 x 24 pixels, takes about 0.05"
     ):
         tiling.tile_within(100 * 24**2 - 100, 100, 4)
+
+
+def test_remembered():
+    """As long as the network lives."""
+    asked = []
+
+    @tiling.remembered
+    def ask(network):
+        asked.append(None)
+        return len(asked)
+
+    first = network(2)
+    assert [ask(first), ask(network(2)), ask(first)] == [1, 2, 1]
