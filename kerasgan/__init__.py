@@ -27,6 +27,8 @@ MODULES = {
     "contents": "contents",
     "data": "data",
     "enlarge": "enlarging",
+    "upscale": "upscaling",
+    "upscale_files": "upscaling",
     "export": "export",
     "images": "images",
     "layers": "layers",

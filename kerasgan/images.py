@@ -157,18 +157,14 @@ def read(path, channels=None):
     Raises:
         ValueError: it is no picture, or a damaged one. FileNotFoundError: no such file.
     """
-    from PIL import Image
-
     if channels not in (None, 1, 3, 4):
         raise ValueError(f"channels is 1, 3 or 4; saw {channels}.")
     with open_picture(path) as opened:
         picture = eight_bits(upright(opened))
-    transparent = "A" in picture.getbands() or "transparency" in picture.info
     if channels is None:
-        channels = 4 if transparent else 1 if picture.mode in ("1", "L") else 3
-    if transparent and channels != 4:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+        channels = 4 if picture.has_transparency_data else 1 if picture.mode in ("1", "L") else 3
+    if channels != 4:
+        picture = on_white(picture)
     pixels = np.asarray(picture.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels]))
     return pixels.reshape(*pixels.shape[:2], channels)
 
@@ -205,6 +201,16 @@ def eight_bits(picture):
         return Image.fromarray((np.asarray(picture) * 255).round().clip(0, 255).astype("uint8"))
     picture.load()
     return picture
+
+
+def on_white(picture):
+    """A Pillow picture without transparency: what lies behind it is white."""
+    from PIL import Image
+
+    if not picture.has_transparency_data:
+        return picture
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
 
 
 def check_format(path, mode=None):

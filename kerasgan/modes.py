@@ -1,8 +1,8 @@
 """What the numbers of a picture mean: any mode or dtype as colours in [-1, 1] and alpha in [0, 1], and back.
 
->>> array, form, mode = of_picture(Image.open("logo.gif"))        # uint8 (h, w, 4), its form, "RGBA"
->>> planes, alpha = to_planes(array, form, channels=3)            # (1, h, w, 3) in [-1, 1], premultiplied, (h, w, 1)
->>> to_picture(from_planes(planes, alpha, form), mode)
+>>> array, form = of_picture(logo)                        # uint8 (h, w, 4)
+>>> planes, alpha = to_planes(array, form, channels=3)    # (1, h, w, 3) in [-1, 1], premultiplied; (h, w, 1)
+>>> to_picture(from_planes(planes, alpha, form), mode_of(logo))
 """
 
 from typing import NamedTuple
@@ -61,23 +61,36 @@ def of_array(array, value_range=None):
     return Form(LAYOUTS[array.shape[2]], array.dtype, low, high)
 
 
-def of_picture(picture):
-    """A Pillow picture as (array (height, width, channels), its form, the mode that `to_picture` gives back).
+def mode_of(picture):
+    """The mode that a Pillow picture has when it comes back: its own, or for a palette, which cannot hold new colours,
+    and for a transparent colour "RGB", "RGBA" or "LA".
 
-    Palettes become RGB, for what is made of them has more colours; transparency of any kind becomes alpha.
+    Raises:
+        ValueError: a mode that says no colours (LAB).
+    """
+    if picture.mode in ("I", "F"):
+        return picture.mode
+    if picture.mode.startswith("I;16"):
+        return "I;16"
+    if picture.mode not in AS:
+        raise ValueError(f"A picture of mode {picture.mode} has no colours that are known here: convert it to RGB.")
+    transparent = picture.has_transparency_data
+    return picture.mode if picture.mode in AGAIN and not transparent else AS[picture.mode][transparent]
+
+
+def of_picture(picture):
+    """A Pillow picture as (array (height, width, channels), its form).
 
     Raises:
         ValueError: a mode that says no colours (LAB), or numbers outside 16 bits ("I") or [0, 1] ("F").
     """
-    if picture.mode.startswith("I") or picture.mode == "F":
+    mode = mode_of(picture)
+    if mode in ("I", "I;16", "F"):
         return of_deep(picture)
-    if picture.mode not in AS:
-        raise ValueError(f"A picture of mode {picture.mode} has no colours that are known here: convert it to RGB.")
-    mode = AS[picture.mode][picture.has_transparency_data]
-    array = np.asarray(picture.convert(mode))
+    layout = AS[picture.mode][picture.has_transparency_data]
+    array = np.asarray(picture.convert(layout))
     array = array.reshape(*array.shape[:2], -1)
-    back = picture.mode if picture.mode in AGAIN and not picture.has_transparency_data else mode
-    return array, Form(mode, array.dtype, 0, 255), back
+    return array, Form(layout, array.dtype, 0, 255)
 
 
 def of_deep(picture):
@@ -87,15 +100,15 @@ def of_deep(picture):
     if picture.mode == "F":
         if not 0 <= low <= high <= 1:
             raise ValueError(f"A picture of floats lies in [0, 1]; saw values in [{low:.4g}, {high:.4g}].")
-        return array, Form("L", array.dtype, 0, 1), "F"
+        return array, Form("L", array.dtype, 0, 1)
     if low < 0 or high > 65535:
         raise ValueError(f"A grey picture has up to 16 bits, [0, 65535]; saw values in [{low:.0f}, {high:.0f}].")
     array = array.astype("uint16")
-    return array, Form("L", array.dtype, 0, 65535), "I" if picture.mode == "I" else "I;16"
+    return array, Form("L", array.dtype, 0, 65535)
 
 
 def to_picture(array, mode):
-    """The Pillow picture of an array and a mode as `of_picture` gave them; "1" is black below the middle."""
+    """The Pillow picture of an array and the `mode_of` the one before; "1" is black below the middle."""
     from PIL import Image
 
     array = array[..., 0] if array.shape[2] == 1 else array

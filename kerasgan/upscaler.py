@@ -34,8 +34,7 @@ class Upscaler:
     """
 
     def __init__(self, model, *, color_fix=False, tile=None, max_memory=MEMORY, max_megapixels=MEGAPIXELS):
-        if not hasattr(model, "average") or not hasattr(model, "scale"):
-            raise ValueError(f"{type(model).__name__} makes no picture larger: take an SRGAN.")
+        check_model(model)
         self.network, self.scale, self.channels = model.average, model.scale, model.image_shape[-1]
         self.network.jit_compile = False  # XLA would compile anew for every size
         self.color_fix, self.max_megapixels = color_fix, max_megapixels
@@ -60,8 +59,8 @@ class Upscaler:
         self.check_size(1, *picture.size[::-1])
         check_still(picture)
         kept = images.metadata(picture)
-        array, form, mode = modes.of_picture(images.upright(picture))
-        made = modes.to_picture(self.one(array, form, progress), mode)
+        picture = images.upright(picture)
+        made = modes.to_picture(self.one(*modes.of_picture(picture), progress), modes.mode_of(picture))
         made.info |= kept
         return made
 
@@ -105,6 +104,12 @@ class Upscaler:
                 f"{f', {n} times' if n > 1 else ''}: {megapixels:.4g} megapixels, more than {self.max_megapixels}."
                 " Make it smaller first, or raise max_megapixels (the command: --force)."
             )
+
+
+def check_model(model):
+    """Refuse a model that makes no picture larger."""
+    if not hasattr(model, "average") or not hasattr(model, "scale"):
+        raise ValueError(f"{type(model).__name__} makes no picture larger: take an SRGAN.")
 
 
 def check_still(picture):

@@ -64,7 +64,7 @@ def test_every_mode_comes_back(name, channels):
     """Its pixels, as Pillow shows them, bit for bit; its mode where that can hold other colours."""
     make, layout, back = PICTURES[name]
     picture = make()
-    array, form, mode = modes.of_picture(picture)
+    (array, form), mode = modes.of_picture(picture), modes.mode_of(picture)
     assert (form.layout, mode) == (layout, back) and array.shape == (5, 4, len(layout))
     made = modes.to_picture(there_and_back(array, form, channels), mode)
     assert made.mode == back and made.size == picture.size
@@ -85,7 +85,7 @@ def test_every_mode_of_pillow_is_known_or_refused():
             with pytest.raises(ValueError, match="mode LAB has no colours that are known here: convert it to RGB"):
                 modes.of_picture(picture)
         else:
-            array, form, back = modes.of_picture(picture)
+            (array, form), back = modes.of_picture(picture), modes.mode_of(picture)
             assert modes.to_picture(there_and_back(array, form, 3), back).size == (4, 5)
             assert mode in known or back in known
     assert features.version("pil")
@@ -169,7 +169,7 @@ def test_inks_are_light():
     """No ink is white for the network, and what comes back is ink again."""
     picture = Image.new("CMYK", (2, 1), (0, 0, 0, 0))
     picture.putpixel((1, 0), (255, 0, 51, 204))
-    array, form, _ = modes.of_picture(picture)
+    array, form = modes.of_picture(picture)
     planes, _ = modes.to_planes(array, form, 3)
     np.testing.assert_allclose(planes[:, 0, 0], 1)
     np.testing.assert_allclose(planes[:, 0, 1], [[-1, 1, 0.6], [-0.6, -0.6, -0.6]], atol=1e-6)
