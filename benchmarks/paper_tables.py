@@ -7,7 +7,7 @@ draws it beside this script: a line per number, with the paper's, ours over samp
 import argparse
 import pathlib
 
-from kerasgan import cards, evaluation, protocols, zoo
+from kerasgan import evaluation, protocols, rendering, zoo
 
 HERE = pathlib.Path(__file__).parent
 
@@ -28,8 +28,10 @@ def page(found):
     lines = []
     for name, records in found.items():
         head = ["metric", "paper", "ours", "real data", "verdict"]
-        rows = [[r["metric"], published(r), cards.spread(r), cards.real(r), cards.verdict(r)] for r in records]
-        lines += [f"### {name}", "", *cards.table(head, rows), ""]
+        rows = [
+            [r["metric"], published(r), rendering.spread(r), rendering.real(r), rendering.verdict(r)] for r in records
+        ]
+        lines += [f"### {name}", "", *rendering.table(head, rows), ""]
         if tables := {r["table"] for r in records if "table" in r}:
             lines += [f"Paper: {'; '.join(sorted(tables))}.", ""]
     return lines

@@ -1,21 +1,19 @@
-"""Cards: what an entry of the zoo is, as JSON (`card.json`), checked when read, rendered as `README.md`."""
+"""Cards: what an entry of the zoo is, as JSON (`card.json`), checked when read; `rendering` makes README.md of it."""
 
 import hashlib
 import json
-import math
 import pathlib
 
 from kerasgan.files import sha256, write_atomically, write_json
+from kerasgan.rendering import render, zoo_table
 
 CARD, INDEX = "card.json", "index.json"
-RATIOS = ("frechet_distance", "precision", "recall", "density", "coverage", "worst_class_coverage", "pixel_variance")
-FLATTERS = ("parzen_likelihood",)  # what rewards smooth samples beyond real ones
 TABLE = ("<!-- zoo -->", "<!-- /zoo -->")  # in the project's README, around the table made from the cards
-NEEDED = {  # what every card has, and what the card of a generator has besides
+NEEDED = {  # what every card has, and what those of a kind have besides
     "name": str, "kind": str, "model": dict, "files": dict, "fingerprint": str, "licences": dict, "parameters": dict,
     "images": dict, "training": dict, "data": dict, "versions": dict,
 }  # fmt: skip
-NEEDED_BY_GENERATORS = {"compile": dict, "latents": dict}
+NEEDED_BY = {"generator": {"compile": dict, "latents": dict}, "upscaler": {"compile": dict}}
 
 
 def read(folder, pinned=None):
@@ -46,7 +44,7 @@ def check(path, card):
     """Refuse what is no card, and a card that names files outside its folder."""
     if not isinstance(card, dict):
         raise ValueError(f"{path} is no card: it holds {type(card).__name__}, not an object.")
-    needed = NEEDED | (NEEDED_BY_GENERATORS if card.get("kind") == "generator" else {})
+    needed = NEEDED | NEEDED_BY.get(card.get("kind"), {})
     if missing := [key for key in needed if key not in card]:
         raise ValueError(f"{path} is no card: it lacks {', '.join(missing)}.")
     for key, kind in needed.items():
@@ -165,120 +163,3 @@ def publish(zoo, readme):
     (before, rest), rows = text.split(TABLE[0]), "\n".join(zoo_table(found.values()))
     text = before + TABLE[0] + "\n" + rows + "\n" + TABLE[1] + rest.split(TABLE[1])[1]
     write_atomically(readme, lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def zoo_table(found):
-    """Lines of the table of all entries."""
-    rows = []
-    for card in found:
-        name, size = f"[{card['name']}](zoo/{card['name']})", sum(f["bytes"] for f in card["files"].values()) / 1e6
-        measured = [f"{m['metric'].replace('_', ' ')} {spread(m)}" for m in card.get("metrics", [])[:1]]
-        anchors = [f"real data {real(m)}" for m in card.get("metrics", [])[:1] if real(m)]
-        licence = card["licences"].get("weights")
-        rows.append([name, card.get("title"), "; ".join(measured + anchors), f"{size:.1f} MB", licence])
-    return table(["entry", "what", "measured", "size", "licence of the weights"], rows)
-
-
-def render(card):
-    """The model card as markdown."""
-    lines = [f"# {card['name']}", "", card.get("summary") or "", ""]
-    if card["kind"] == "generator":
-        latents = card["latents"]
-        lines += [
-            "![samples](samples.png)",
-            "",
-            *(["![each from coarse to fine](levels.png)", ""] if "levels.png" in card["files"] else []),
-            "```python",
-            "import kerasgan",
-            "",
-            f'model = kerasgan.load("{card["name"]}")',
-        ]
-        some = [i % len(card["class_names"]) for i in (2, 0, 1)] if card.get("class_names") else []
-        what, n = (f"labels={some}", len(some)) if some else ("16", 16)
-        lines += [f"images = model.generate({what}, seed=7)  # uint8 {(n, *card['images']['shape'])}", "```", ""]
-    rows = {key: card[key] for key in ("paper", "task") if card.get(key)}
-    if card["kind"] == "generator" and card.get("class_names"):
-        rows["classes"] = ", ".join(f"{i}: {name}" for i, name in enumerate(card["class_names"]))
-    rows |= {f"parameters, {part}": f"{count:,}" for part, count in card["parameters"].items()}
-    if card["kind"] == "generator":
-        rows["latents"] = f"{tuple(latents['shape'])}, {latents['distribution']}"
-    rows["images"] = f"{tuple(card['images']['shape'])} in [-1, 1]"
-    rows |= {f"licence of the {part}": text for part, text in card["licences"].items()}
-    lines += table(["", ""], rows.items()) + [""]
-    records = card.get("metrics", [])
-    groups = [[r for r in records if is_paper(r) == paper] for paper in (False, True)]
-    lines += [line for group in groups if group for line in measured(group)]
-    training = card["training"]
-    lines += ["## Training", "", f"`kerasgan train {card['name']}`; the recipe is `recipe.toml`.", ""]
-    lines += table(["", ""], [(key.replace("_", " "), value) for key, value in training.items()]) + [""]
-    lines += table(["data", ""], card["data"].items()) + [""]
-    lines += table(["version", ""], card["versions"].items())
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def measured(records):
-    """Lines on the records of one protocol."""
-    shared = {key: value for key, value in records[0].items() if all(r.get(key) == value for r in records)}
-    alone = "of this metric alone"
-    numbers = [
-        [r["metric"], spread(r), real(r), verdict(r), protocol(r, without=shared), trainings(r)] for r in records
-    ]
-    lines = ["## Measured as in a paper" if is_paper(records[0]) else "## Measured", ""]
-    head = ["metric", "this model", "real data", "verdict", alone, "by training seed"]
-    several = any(record.get("trainings") for record in records)
-    lines += table(head, numbers) if several else table(head[:-1], [row[:-1] for row in numbers])
-    return [*lines, "", f"Protocol: {protocol(shared)}.", ""]
-
-
-def table(head, rows):
-    """Lines of a markdown table."""
-    words = [["" if cell is None else str(cell).replace("|", "/") for cell in row] for row in rows]
-    body = [f"| {' | '.join(row)} |" for row in words]
-    return [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *body]
-
-
-def spread(record):
-    """`8.02 +- 0.11 (3 sampling seeds)`."""
-    text = f"{record['value']:.4g}"
-    return f"{text} ± {record['spread']:.2g} ({len(record['seeds'])} sampling seeds)" if record.get("spread") else text
-
-
-def trainings(record):
-    """What each training came to: `0: 226.1, 1: 224.8, 2: 227.3`; of a single one nothing."""
-    return ", ".join(f"{seed}: {value:.4g}" for seed, value in record.get("trainings", {}).items())
-
-
-def is_paper(record):
-    """Whether a record is of a paper's table, and not of the modern protocol."""
-    return "paper" in record
-
-
-def verdict(record):
-    """In words, how a number stands to the paper's, or where there is none to what real data score; of some nothing."""
-    value, real_data = record["value"], record.get("real")
-    if not is_paper(record):
-        return f"{value / real_data:.3g}x real data" if measures_ratio(record["metric"]) and real_data else ""
-    slack = 2 * math.hypot(record.get("spread") or 0, record.get("paper_spread") or 0)
-    sign = 1 if record["better"] == "higher" else -1
-    gain, beyond = sign * (value - record["paper"]), sign * (value - real_data)
-    how = "as" if abs(gain) <= slack else "better than" if gain > 0 else "worse than"
-    spread_of_theirs = f" ± {record['paper_spread']:.2g}" if record.get("paper_spread") else ""
-    words = f"{how} the paper's {record['paper']:.4g}{spread_of_theirs}"
-    flattered = record["metric"] in FLATTERS and beyond > slack
-    return words + (", and better than real data: too good to mean quality" if flattered else "")
-
-
-def measures_ratio(metric):
-    """Whether a number says something as a multiple of what real data score; distances of a chain's levels do too."""
-    return metric in RATIOS or metric.startswith("frechet_")
-
-
-def real(record):
-    """What real data scores under the same protocol."""
-    return f"{record['real']:.4g}" if record.get("real") is not None else ""
-
-
-def protocol(record, without=()):
-    """The protocol in words, without what was said of all metrics at once: a number never travels without it."""
-    skip = {"metric", "value", "spread", "real", "paper", "paper_spread", "better", "trainings", *without}
-    return "; ".join(f"{key} {value}" for key, value in record.items() if key not in skip)

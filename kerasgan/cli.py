@@ -98,9 +98,9 @@ def list_(pattern, family, kind, as_json):
 @as_json
 def info(name, as_json):
     """Show the card of a model."""
-    from kerasgan import cards, zoo
+    from kerasgan import rendering, zoo
 
-    show(zoo.info(name), as_json, cards.render)
+    show(zoo.info(name), as_json, rendering.render)
 
 
 @main.command()
@@ -219,14 +219,14 @@ def verify_metrics(name, as_json):
 @as_json
 def evaluate(name, source, n, protocol, beside, write, as_json):
     """Measure NAME against real images it never saw, beside what real data score."""
-    from kerasgan import cards, evaluation
+    from kerasgan import evaluation, rendering
 
     rows = evaluation.evaluate(name, n=n, source=source, protocol=protocol, beside=beside, write=write)
-    rows = [row | {"verdict": cards.verdict(row)} for row in rows]
+    rows = [row | {"verdict": rendering.verdict(row)} for row in rows]
     words = []
     for row in rows:
-        real = f"real data {cards.real(row):9}" if cards.real(row) else ""
-        words.append(f"{row['metric']:20} {cards.spread(row):36} {real} {row['verdict']}".rstrip())
+        real = f"real data {rendering.real(row):9}" if rendering.real(row) else ""
+        words.append(f"{row['metric']:20} {rendering.spread(row):36} {real} {row['verdict']}".rstrip())
     show(rows, as_json, lambda _: "\n".join(words))
 
 

@@ -40,15 +40,37 @@ def of_game(folder, path, recipe, model, dataset, history, chosen=None):
     if model.conditional:
         names = recipe["card"].get("class_names") or dataset.class_names or range(model.classes)
         card["class_names"] = [str(name) for name in names]
-    if chosen:
-        words = "epoch {epoch}: the best {monitor} of the average, {value:.4g} on the validation split"
-        card["training"] |= {"chosen": words.format(**chosen)}
+    card["training"] |= said(chosen)
     columns = min(model.classes or 8, 16)  # a column is a class
     in_turn = None if model.classes is None else np.arange(8 * columns) % model.classes
     pictures = {"samples.png": plotting.grid(model.generate(8 * columns, seed=0, labels=in_turn), columns=columns)}
     if hasattr(model, "sizes"):
         pictures["levels.png"] = levels(model)
     return write(folder, path, card, model, golden, pictures)
+
+
+def of_upscaler(folder, path, recipe, model, pairs, history, chosen=None):
+    """The entry of a model that makes pictures larger; returns its folder. Args: as `of_game`; pairs: trained on.
+
+    Of a training by pixels alone the discriminator, which rested, is no part.
+    """
+    low = blocks((24, 32, pairs.channels))
+    card = describe(path, recipe, pairs) | {
+        "compile": recipe["fine_tuning"] or recipe["compile"],
+        "images": {"shape": list(model.image_shape), "value_range": [-1, 1]},
+        "scale": model.scale,
+        "training": run_of(recipe, pairs, history, int(model.step)) | said(chosen),
+        "history": history,
+    }
+    golden = {"low": low, "images": images.to_uint8(model.predict_on_batch(images.to_float(low)))}
+    parts = ["generator", *(["discriminator"] if model.rules["adversarial"] else [])]
+    return write(folder, path, card, model, golden, parts=parts)
+
+
+def said(chosen):
+    """What a card says of the epoch that was chosen, if one was."""
+    words = "epoch {epoch}: the best {monitor} of the average, {value:.4g} on the validation split"
+    return {"chosen": words.format(**chosen)} if chosen else {}
 
 
 def levels(model, n=16):
@@ -86,16 +108,17 @@ def blocks(image_shape):
     return small.repeat(4, axis=1).repeat(4, axis=2)[:, :height, :width]
 
 
-def write(folder, path, card, network, golden, pictures=None):
+def write(folder, path, card, network, golden, pictures=None, parts=None):
     """Write all files, the card last: without a card there is no entry; returns the folder.
 
     Args:
         folder: made if it does not exist; an entry that is there ceases to be one first. path: of the recipe.
         card: without what the files say. network: trained. golden: {name: array}. pictures: {file name: image}.
+        parts: the names of its networks that are kept; None: all.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / cards.CARD).unlink(missing_ok=True)  # an old card beside new files would condemn them
-    parts = zoo.weights_of(network)
+    parts = {name: part for name, part in zoo.weights_of(network).items() if parts is None or name in parts}
     names = {part: f"{part}.weights.h5" for part in parts}
     for part, weights in parts.items():
         write_atomically(folder / names[part], weights.save_weights)

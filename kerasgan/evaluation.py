@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from kerasgan import cards, data, mirror, protocols, zoo
+from kerasgan import cards, data, mirror, protocols, rendering, superresolution, zoo
 
 SAMPLES = 10_000
 SEEDS = (1, 2, 3)  # of the samples; none of them chose anything
@@ -28,13 +28,15 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", be
 
     Returns:
         [record]: {"metric", "value", "spread", "real", "paper" under that protocol, and all that a number must not
-        travel without}; `kerasgan.cards.verdict` says a record in words.
+        travel without}; `kerasgan.rendering.verdict` says a record in words.
 
     Raises:
         ValueError: the entry names no extractor or table, there are fewer real images than `n`, or `write` with a
             `source`. PermissionError: `write`, and the card is not to be written.
     """
     folder, card = zoo.find(name)
+    if card["kind"] == "upscaler":
+        return of_upscaler(folder, card, source, write)
     protocols.check(protocol, card)
     if source is None and "test" not in card["data"]:
         raise ValueError(f"{card['name']} has no test split on its card: pass real images (--data, or source=).")
@@ -58,6 +60,20 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", be
             record["trainings"] = {str(seed): mean(found[seed][record["metric"]]) for seed in sorted(found)}
     if write:
         put_on_card(folder, card, records)
+    return records
+
+
+def of_upscaler(folder, card, source=None, write=False):
+    """[record] of an upscaler on every set of its test pictures, or on another source, under both protocols."""
+    if write:
+        check_may_write(folder, source)
+    if source is not None:
+        card = card | {"data": card["data"] | {"test": str(source)}}
+    if "test" not in card["data"]:
+        raise ValueError(f"{card['name']} has no test pictures on its card: pass some (--data, or source=).")
+    records = superresolution.evaluate(card, zoo.restore(folder, card))
+    if write:
+        write_card(folder, card | {"metrics": records})
     return records
 
 
@@ -128,9 +144,16 @@ def recorded(metric, values, real, protocol):
 
 def put_on_card(folder, card, records):
     """Write the records of a protocol onto the card, in the place of those that are there; an index pins it anew."""
-    others = [record for record in card.get("metrics", []) if cards.is_paper(record) != cards.is_paper(records[0])]
-    modern, paper = (others, records) if cards.is_paper(records[0]) else (records, others)
-    cards.write(folder, card | {"metrics": [*modern, *paper]})
+    others = [
+        record for record in card.get("metrics", []) if rendering.is_paper(record) != rendering.is_paper(records[0])
+    ]
+    modern, paper = (others, records) if rendering.is_paper(records[0]) else (records, others)
+    write_card(folder, card | {"metrics": [*modern, *paper]})
+
+
+def write_card(folder, card):
+    """Write a card; an index pins it anew."""
+    cards.write(folder, card)
     if (folder.parent / cards.INDEX).is_file():
         cards.write_index(folder.parent)
 
@@ -154,7 +177,7 @@ def verify(name):
             f"The card of {card['name']} has no number with a spread: `kerasgan evaluate {name} --write` first."
         )
     again = {}
-    for protocol, known in {"paper" if cards.is_paper(record) else "modern": record for record in records}.items():
+    for protocol, known in {"paper" if rendering.is_paper(record) else "modern": record for record in records}.items():
         seeds = [seed + max(known["seeds"]) for seed in known["seeds"]]
         again |= {new["metric"]: new for new in evaluate(name, n=known["n"], seeds=seeds, protocol=protocol)}
     found = []

@@ -4,9 +4,10 @@
     [compile]          the rules of the game; numbers may be schedules: {schedule = "cosine", first = 1.0, last = 0.1}
     [augment]          of an extractor: rotation in degrees; shift, cutout in pixels; flip = true for left-right
     [fine_tuning]      the rules that `load` compiles the finished entry with; else those of [compile], as they ended
-    [data]             train, validation, test: what `kerasgan.data.read` takes; licence
+    [data]             train, validation, test: what `kerasgan.data.read` takes, of an upscaler `data.located`; licence
     [training]         epochs, batch_size, seed, dtype_policy; choose: average and discriminator of the epoch that
-                       validation finds "best" become the entry, or the "last"; then it may `validate_every` so many
+                       validation finds "best" become the entry, or the "last"; then it may `validate_every` so many;
+                       of an upscaler also crop, steps_per_epoch, degradation, and the entry to start from
     [card]             what the model card says that no program can know
 
 Nothing here runs code from a file: names are looked up in tables, arguments are numbers, strings and lists.
@@ -18,8 +19,9 @@ import tomllib
 
 import keras
 
-from kerasgan import augmentations, losses, names, penalties
+from kerasgan import augmentations, contents, losses, names, penalties
 from kerasgan.models import VARIANTS, rules
+from kerasgan.models.generative import Generative
 from kerasgan.random import SEEDS
 
 OPTIMIZERS = {
@@ -28,40 +30,37 @@ OPTIMIZERS = {
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }
+CONTENTS = {"vgg19": contents.VGG19, "discriminator": contents.DiscriminatorFeatures}
+PLAYED = ("epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps", "choose", "validate_every")
+CROPPED = ("crop", "steps_per_epoch", "degradation", "start")
 SECTIONS = {
     "model": {"variant"},
     "compile": set(),
     "augment": {"rotation", "shift", "flip", "cutout"},
     "fine_tuning": set(),
     "data": {"train", "validation", "test", "licence"},
-    "training": {"epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps", "choose", "validate_every"},
+    "training": {*PLAYED, *CROPPED},
     "card": {
-        "kind",
-        "title",
-        "task",
-        "paper",
-        "summary",
-        "weights_licence",
-        "commercial",
-        "class_names",
-        "extractor",
+        "kind", "title", "task", "paper", "summary", "weights_licence", "commercial", "class_names", "extractor",
         "paper_table",
     },
-}
+}  # fmt: skip
 FREE = {"model", "compile", "fine_tuning"}  # whoever is built from these checks their other keys
 CHOICES = ("best", "last")  # the first if [training] says nothing
-KINDS = ("generator", "extractor")  # the first if [card] says nothing
+KINDS = ("generator", "upscaler", "extractor")  # the first if [card] says nothing
 NEEDED = {"model": {"variant"}, "data": {"train"}, "training": {"epochs", "batch_size"}}
 NEEDED_BY_EXTRACTORS = {"compile": {"optimizer"}, "data": {"train", "validation", "test"}}
 READ_BY = {  # the keys of a section that this kind reads, where it reads not all
-    "generator": {"augment": ()},
+    "generator": {"augment": (), "training": PLAYED},
+    "upscaler": {"augment": ()},
     "extractor": {
         "compile": ("optimizer",),
         "fine_tuning": (),
         "training": ("epochs", "batch_size", "seed", "checkpoint_steps"),
     },
 }
-COUNTS = {"epochs": 1, "batch_size": 1, "checkpoint_steps": 1, "validate_every": 1, "seed": 0}  # [training]'s least
+COUNTS = dict.fromkeys(("epochs", "batch_size", "checkpoint_steps", "validate_every", "crop", "steps_per_epoch"), 1)
+COUNTS |= {"seed": 0}  # the least that each may be, of [training]
 
 
 def read(path):
@@ -93,9 +92,16 @@ def read(path):
     check_schedules(path, recipe.get("compile", {}))
     variant = recipe["model"]["variant"]
     names.check_choice("variant", variant, VARIANTS)
-    if inspect.isclass(VARIANTS[variant]) != (kind == KINDS[0]):
+    if kind_of(VARIANTS[variant]) != kind:
         raise ValueError(f"{path}: {variant} is no {kind}; say which kind it is in [card]: {' or '.join(KINDS)}.")
     return {section: recipe.get(section, {}) for section in SECTIONS}
+
+
+def kind_of(variant):
+    """What a variant makes: one of `KINDS`."""
+    if not inspect.isclass(variant):
+        return "extractor"
+    return "generator" if issubclass(variant, Generative) else "upscaler"
 
 
 def check_keys(path, recipe):
@@ -171,6 +177,8 @@ def compile_model(model, section, steps=None, metrics=()):
             value = penalty(value, steps)
         elif name == "augment":
             value = augmentation(value)
+        elif name == "content":
+            value = content(value)
         elif name == "instance_noise":
             value = scheduled(value, steps)
         elif name == "loss":
@@ -184,6 +192,17 @@ def penalty(section, steps=None):
     check_table("penalty", section, {"kind"}, {"weight"})
     names.check_choice("penalty", section["kind"], penalties.KINDS)
     return penalties.Penalty(section["kind"], scheduled(section.get("weight", 1.0), steps))
+
+
+def content(section):
+    """The content loss that "l1", "mse" or `{kind = "vgg19", weight = 0.006}` describes; other keys are its own."""
+    if not isinstance(section, dict):
+        return contents.get(section)
+    arguments = dict(section)
+    kind = arguments.pop("kind", None)
+    names.check_choice("kind of content", kind, CONTENTS)
+    rules.check_arguments(arguments, CONTENTS[kind])
+    return CONTENTS[kind](**arguments)
 
 
 def augmentation(policy):

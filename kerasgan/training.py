@@ -14,7 +14,7 @@ import time
 import keras
 import numpy as np
 
-from kerasgan import data, entries, extractors, names, random, recipes, zoo
+from kerasgan import data, entries, extractors, names, random, recipes, superresolution, zoo
 from kerasgan.callbacks import BestPair, CollapseWatch, SampleGrid, StopOnNaN
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
 from kerasgan.files import write_json
@@ -71,8 +71,9 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, seed=Non
         recipe["training"] = recipe["training"] | {"seed": random.seed_of(seed)}
     run = run_folder(path, output)
     check_run(run, resume)
-    kind = train_extractor if recipe["card"].get("kind") == "extractor" else train_game
-    return kind(path, recipe, run, resume=resume, callbacks=callbacks, verbose=verbose)
+    kinds = {"extractor": train_extractor, "upscaler": train_upscaler}
+    train_kind = kinds.get(recipe["card"].get("kind"), train_game)
+    return train_kind(path, recipe, run, resume=resume, callbacks=callbacks, verbose=verbose)
 
 
 def train_game(path, recipe, run, **options):
@@ -86,6 +87,18 @@ def train_game(path, recipe, run, **options):
         history = trained(recipe, run, model, dataset, own, validation=validation, **options)
         chosen = best and best.give_back(model)
         return entries.of_game(run / "entry", path, recipe, model, dataset, history, chosen)
+
+
+def train_upscaler(path, recipe, run, **options):
+    """Train a variant that makes pictures larger in the folder `run`; Args and Raises as in `train`."""
+    model, pairs, validation = superresolution.prepared(recipe)
+    best = None
+    if validation and recipe["training"].get("choose") != "last":
+        best = BestPair(run / "best.weights.h5", "val_psnr", "max")
+    with alone(run):
+        history = trained(recipe, run, model, pairs, [best] if best else [], validation=validation, **options)
+        chosen = best and best.give_back(model)
+        return entries.of_upscaler(run / "entry", path, recipe, model, pairs, history, chosen)
 
 
 def train_extractor(path, recipe, run, **options):
@@ -200,8 +213,8 @@ def about_run(recipe, model, dataset, validation=None):
     pictures = {"train": recipe["data"]["train"], "fingerprint": dataset.fingerprint[:16]}
     if validation:
         pictures |= {"validation": recipe["data"]["validation"], "validation_fingerprint": validation.fingerprint[:16]}
-        measures = getattr(model, "measures", ())
-        pictures |= {"extractor": [fingerprint(measure.extractor)[:16] for measure in measures]}
+        by = [m.extractor for m in getattr(model, "measures", ()) if hasattr(m, "extractor")]
+        pictures |= {"extractor": [fingerprint(extractor)[:16] for extractor in by]}
     return {"compile": recipe["compile"], "augment": recipe["augment"], "training": settings, "data": pictures}
 
 

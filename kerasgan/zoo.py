@@ -131,6 +131,10 @@ def load(name, *, metrics=True, **changes):
     tell_licence(card["name"], card.get("commercial"), card["licences"].get("weights"), card["licences"].get("data"))
     if changes:
         return changed(folder, card, changes)
+    if card["kind"] == "upscaler":
+        from kerasgan.metrics import PSNR
+
+        return restore(folder, card, [PSNR(crop=card["scale"])] if metrics else ())
     return restore(folder, card, handed_down(card) if metrics else ())
 
 
@@ -202,12 +206,14 @@ def load_keras(path):
 def restore(folder, card, metrics=()):
     """Build what the card describes, and give it the weights: hashes and architecture first, weights last.
 
-    A generator is compiled, with these metrics, for a training that begins: its step is 0, its optimizers are new.
+    A game is compiled, with these metrics, for a training that begins: its step is 0, its optimizers are new.
     """
     from kerasgan import recipes
 
     network = recipes.build(card["model"])
-    parts = weights_of(network)
+    parts = {part: its for part, its in weights_of(network).items() if f"{part}.weights.h5" in card["files"]}
+    if not parts:
+        raise ValueError(f"The card of {card['name']} names no weights.")
     paths = {part: cards.checked_file(folder, card, f"{part}.weights.h5") for part in parts}
     manifests = {part: cards.manifest(path) for part, path in paths.items()}
     for part, weights in parts.items():
@@ -216,7 +222,7 @@ def restore(folder, card, metrics=()):
         raise ValueError(f"The weights of {card['name']} are of another architecture than its card describes.")
     for part, weights in parts.items():
         weights.load_weights(paths[part])
-    if card["kind"] == "generator":
+    if hasattr(network, "average"):
         network.generator.set_weights(network.average.get_weights())
         recipes.compile_model(network, card["compile"], metrics=metrics)
     return network
@@ -264,6 +270,11 @@ def verify(name):
     if card["kind"] == "generator":
         inputs = [golden[name] for name in ("latents", "labels") if name in golden]
         difference = np.abs(model.sample(*inputs).astype(int) - golden["images"])
+        ok = difference.max() <= 1 and (difference > 0).mean() <= 1e-4
+    elif card["kind"] == "upscaler":
+        from kerasgan.images import to_float, to_uint8
+
+        difference = np.abs(to_uint8(model.predict_on_batch(to_float(golden["low"]))).astype(int) - golden["images"])
         ok = difference.max() <= 1 and (difference > 0).mean() <= 1e-4
     else:
         logits = model.predict_on_batch(golden["images"].astype("float32") / 127.5 - 1)

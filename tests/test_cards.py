@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from kerasgan import cards
+from kerasgan import cards, rendering
 
 DIGEST = hashlib.sha256(b"weights").hexdigest()
 
@@ -179,8 +179,8 @@ def test_fingerprint_knows_arguments_names_and_shapes():
 
 
 def test_render(card):
-    text = cards.render(card)
-    assert text == cards.render(json.loads(json.dumps(card)))
+    text = rendering.render(card)
+    assert text == rendering.render(json.loads(json.dumps(card)))
     for part in (
         "# tiny\n\nDraws squares.\n",
         'model = kerasgan.load("tiny")\nimages = model.generate(16, seed=7)  # uint8 (16, 28, 28, 1)',
@@ -195,26 +195,26 @@ def test_render(card):
 
 
 def test_render_leaves_out_what_a_recipe_did_not_say(card):
-    text = cards.render(card | {"summary": None, "paper": None, "task": None, "metrics": []})
+    text = rendering.render(card | {"summary": None, "paper": None, "task": None, "metrics": []})
     assert "None" not in text and "Measured" not in text
 
 
 def test_what_all_numbers_share_is_said_once(card):
     (record,) = card["metrics"]
     coverage = record | {"metric": "coverage", "value": 0.8, "spread": None, "k": 5}
-    text = cards.render(card | {"metrics": [record, coverage]})
+    text = rendering.render(card | {"metrics": [record, coverage]})
     assert "| coverage | 0.8 | 0.6 | 1.33x real data | k 5 |" in text and text.count("n 500") == 1
-    assert cards.protocol(coverage, without={"n", "k"}) == "seeds [1, 2]"
+    assert rendering.protocol(coverage, without={"n", "k"}) == "seeds [1, 2]"
 
 
 def test_the_words_of_a_record(card):
     (record,) = card["metrics"]
-    assert cards.verdict(record | {"metric": "unclear"}) == "", "a multiple of real data's says nothing of it"
-    assert cards.verdict(record) == "13.4x real data" and cards.verdict(record | {"real": 0}) == ""
-    assert (cards.spread(record), cards.real(record)) == ("8.021 ± 0.11 (2 sampling seeds)", "0.6")
-    assert (cards.spread({"value": 0.5}), cards.real({"value": 0.5})) == ("0.5", "")
-    assert cards.protocol(record) == "n 500; seeds [1, 2]"
-    assert cards.table(["a", "b"], [[1, None], ["x|y", 2]]) == ["| a | b |", "|---|---|", "| 1 |  |", "| x/y | 2 |"]
+    assert rendering.verdict(record | {"metric": "unclear"}) == "", "a multiple of real data's says nothing of it"
+    assert rendering.verdict(record) == "13.4x real data" and rendering.verdict(record | {"real": 0}) == ""
+    assert (rendering.spread(record), rendering.real(record)) == ("8.021 ± 0.11 (2 sampling seeds)", "0.6")
+    assert (rendering.spread({"value": 0.5}), rendering.real({"value": 0.5})) == ("0.5", "")
+    assert rendering.protocol(record) == "n 500; seeds [1, 2]"
+    assert rendering.table(["a", "b"], [[1, None], ["x|y", 2]]) == ["| a | b |", "|---|---|", "| 1 |  |", "| x/y | 2 |"]
 
 
 def test_publish_brings_everything_up_to_date(tmp_path, card):
@@ -224,11 +224,11 @@ def test_publish_brings_everything_up_to_date(tmp_path, card):
     readme.write_text(f"before\n{cards.TABLE[0]}\nold\n{cards.TABLE[1]}\nafter\n")
     for _ in range(2):
         cards.publish(tmp_path / "zoo", readme)
-        rows = "\n".join(cards.zoo_table([card]))
+        rows = "\n".join(rendering.zoo_table([card]))
         assert readme.read_text() == f"before\n{cards.TABLE[0]}\n{rows}\n{cards.TABLE[1]}\nafter\n"
     cells = ("[tiny](zoo/tiny)", "Squares", "frechet distance 8.021 ± 0.11 (2 sampling seeds); real data 0.6", "0.0 MB")
     assert f"| {' | '.join(cells)} |" in rows
-    assert (tmp_path / "zoo" / "tiny" / "README.md").read_text() == cards.render(card)
+    assert (tmp_path / "zoo" / "tiny" / "README.md").read_text() == rendering.render(card)
     pin = hashlib.sha256((tmp_path / "zoo" / "tiny" / "card.json").read_bytes()).hexdigest()
     assert json.loads((tmp_path / "zoo" / "index.json").read_text()) == {"tiny": pin}
 
@@ -258,14 +258,14 @@ def test_each_protocol_has_a_table_of_its_own(card):
     (record,) = card["metrics"]
     paper = dict(paper=225.0, paper_spread=2.0, better="higher", table="Table 1", sigma="of ten")
     parzen = record | {"metric": "parzen_likelihood", "value": 230.0, "real": 242.0} | paper
-    assert cards.is_paper(parzen) and not cards.is_paper(record)
-    text = cards.render(card | {"metrics": [record, parzen]})
+    assert rendering.is_paper(parzen) and not rendering.is_paper(record)
+    text = rendering.render(card | {"metrics": [record, parzen]})
     modern, table = text.split("## Measured as in a paper")
     assert "frechet_distance" in modern and "parzen" not in modern and "sigma" not in modern
     assert (
         "| parzen_likelihood | 230" in table and "Protocol: n 500; seeds [1, 2]; table Table 1; sigma of ten." in table
     )
-    assert cards.measured([parzen])[0] == "## Measured as in a paper"
+    assert rendering.measured([parzen])[0] == "## Measured as in a paper"
 
 
 @pytest.mark.parametrize(
@@ -283,6 +283,6 @@ def test_the_verdict_on_a_papers_table(value, better, words):
     name = "parzen_likelihood" if better == "higher" else "nearest_neighbour_error"
     figures = {"real": 242.0, "paper": 225.0, "paper_spread": 2.0, "better": better}
     record = {"metric": name, "value": value, "spread": 1.5, **figures}
-    assert cards.verdict(record) == words
+    assert rendering.verdict(record) == words
     without = {key: number for key, number in record.items() if key != "paper_spread"} | {"value": 225.0}
-    assert cards.verdict(without) == "as the paper's 225"
+    assert rendering.verdict(without) == "as the paper's 225"

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from command import mistake, parsed, run
 
 import kerasgan
-from kerasgan import cards, cli, images, zoo
+from kerasgan import cards, cli, images, rendering, zoo
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,7 +43,7 @@ def test_list_has_what_only_a_mirror_has(tiny_zoo, tmp_path, monkeypatch):
 
 def test_info(tiny_zoo):
     assert parsed("info", "tiny") == kerasgan.info("tiny") == parsed("info", tiny_zoo / "tiny")
-    assert run("info", "tiny")[0].rstrip() == cards.render(kerasgan.info("tiny")).rstrip()
+    assert run("info", "tiny")[0].rstrip() == rendering.render(kerasgan.info("tiny")).rstrip()
 
 
 def test_show(capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from command import mistake, parsed, run
 
-from kerasgan import cards, cli, images, plotting, training, zoo
+from kerasgan import cards, cli, images, plotting, rendering, training, zoo
 
 RECIPE = """
 [model]
@@ -65,8 +65,8 @@ def test_the_entry(entry):
     golden = np.load(entry / "golden.npz")
     assert golden["labels"].shape == (16, 3) and golden["labels"].argmax(axis=1).tolist() == [i % 3 for i in range(16)]
     assert zoo.verify(entry)["ok"]
-    assert "| classes | 0: top, 1: middle, 2: bottom |" in cards.render(card)
-    assert "images = model.generate(labels=[2, 0, 1], seed=7)  # uint8 (3, 9, 9, 1)" in cards.render(card)
+    assert "| classes | 0: top, 1: middle, 2: bottom |" in rendering.render(card)
+    assert "images = model.generate(labels=[2, 0, 1], seed=7)  # uint8 (3, 9, 9, 1)" in rendering.render(card)
     samples = plotting.grid(zoo.load(entry).generate(24, seed=0), columns=3)
     np.testing.assert_array_equal(images.read(entry / "samples.png"), samples)
 

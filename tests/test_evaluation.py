@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from command import parsed, run
 
-from kerasgan import cards, data, entries, evaluation, metrics, protocols, recipes, training, zoo
+from kerasgan import cards, data, entries, evaluation, metrics, protocols, recipes, rendering, training, zoo
 from kerasgan.models.classifiers import extractor
 from kerasgan.protocols import modern
 
@@ -209,7 +209,7 @@ def test_the_papers_table_stands_beside_the_modern_numbers(own_zoo, measured, tm
     values = [metrics.parzen_likelihood(test[:140], zoo.load(folder).generate(140, seed=s), train).mean for s in (4, 5)]
     assert record["value"] == pytest.approx(np.mean(values), rel=1e-4) and record["paper"] == 225
     assert record["real"] == pytest.approx(metrics.parzen_likelihood(test[:140], train[:140], train).mean)
-    assert cards.verdict(record) == "worse than the paper's 225 ± 2"
+    assert rendering.verdict(record) == "worse than the paper's 225 ± 2"
     assert zoo.info(folder)["metrics"] == [*measured, record]
     rows = evaluation.verify(folder)
     assert [row["metric"] for row in rows] == [*(known["metric"] for known in measured), "parzen_likelihood"]

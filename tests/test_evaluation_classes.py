@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasgan import cards, data, entries, evaluation, recipes, zoo
+from kerasgan import cards, data, entries, evaluation, recipes, rendering, zoo
 from kerasgan.protocols import modern
 
 RECIPE = """
@@ -98,10 +98,10 @@ def test_trainings_that_differ_in_their_seed(told, tmp_path):
     found = evaluation.evaluate(other_seed, n=30, seeds=(4, 5), protocol="paper")
     assert [record["trainings"]["1"] for record in records] == [record["value"] for record in found]
     assert records[0]["trainings"]["1"] != records[0]["value"]
-    head, _, first, _ = cards.measured(records)[2:6]
+    head, _, first, _ = rendering.measured(records)[2:6]
     assert head.endswith("| by training seed |") and f"0: {records[0]['value']:.4g}, 1: " in first
-    assert "by training seed" not in "".join(cards.measured(alone)) and cards.trainings(alone[0]) == ""
-    assert "trainings" not in cards.protocol(records[0])
+    assert "by training seed" not in "".join(rendering.measured(alone)) and rendering.trainings(alone[0]) == ""
+    assert "trainings" not in rendering.protocol(records[0])
     sentences = ("is of the training seed 0, as another", *["was not trained as told"] * 2)
     for other, sentence in zip(refused, sentences, strict=True):
         with pytest.raises(ValueError, match=sentence):

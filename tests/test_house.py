@@ -17,7 +17,7 @@ import kerasgan
 # From the ground up. An import points strictly down: rooms on one line do not know each other.
 FLOORS = (
     "files names",
-    "gradients random losses layers pyramid images resampling tiling modes distribution plotting",
+    "gradients random losses layers pyramid images resampling tiling modes distribution plotting rendering",
     "penalties augmentations data metrics export checkpoints upscaler",
     "callbacks contents",
     "models",
@@ -25,7 +25,7 @@ FLOORS = (
     "mirror",
     "zoo",
     "entries",
-    "extractors protocols",
+    "extractors protocols superresolution",
     "evaluation",
     "training upscaling enlarging",
     "demo progress",
@@ -35,9 +35,9 @@ FLOORS = (
 # A folder has floors of its own. Files not named here (one paper each) stand on one above these; __init__ is the roof.
 INSIDE = {
     "models": ("sides", "networks", "levels", "rules", "trainable", "adversarial", "generative", "chain"),
-    "data": ("dataset", "sources"),
+    "data": ("dataset", "sources", "pairs"),
     "protocols": ("chain",),
-    "metrics": ("features", "coverage", "frechet", "kernel"),  # what `streaming` makes Keras metrics of
+    "metrics": ("features", "coverage", "frechet", "kernel", "fidelity"),  # what `streaming` makes Keras metrics of
 }
 # Who may import what is heavy outside of a function (the others must load on numpy, h5py, pillow and keras alone); and
 # who may import TensorFlow at all.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kerasgan
-from kerasgan import cards, evaluation, images, training
+from kerasgan import evaluation, images, rendering, training
 
 RECIPE = """
 [model]
@@ -117,4 +117,4 @@ def test_it_is_measured_level_by_level(entry):
     assert records["frechet_from_7"]["real"] == pytest.approx(records["frechet_distance"]["real"], rel=1e-6)
     assert records["frechet_at_14"]["real"] > 0 and records["noise_used_28"]["real"] is None
     assert all(np.isfinite(record["value"]) for record in records.values())
-    assert "x real data" in cards.verdict(records["frechet_from_14"])
+    assert "x real data" in rendering.verdict(records["frechet_from_14"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerasgan import data, images
-from kerasgan.data import pairs
+from kerasgan.data import pair_sources, pairs
 from kerasgan.resampling import imresize
 
 
@@ -91,7 +91,7 @@ def test_pairs_from_folder(tmp_path):
     (tmp_path / "low" / "a" / "1.png").unlink()
     with pytest.raises(FileNotFoundError, match=r"1 pictures are in one of .* alone, such as a/1"):
         data.pairs_from_folder(tmp_path / "high", tmp_path / "low", scale=2, crop=16)
-    assert list(pairs.found_in(tmp_path / "low")) == ["a/0", "a/2"]
+    assert list(pair_sources.found_in(tmp_path / "low")) == ["a/0", "a/2"]
     with pytest.raises(FileNotFoundError, match="There is no folder"):
         data.pairs_from_folder(tmp_path / "nowhere")
     (tmp_path / "high" / "bad.png").write_bytes(b"no picture")
@@ -173,7 +173,7 @@ def test_pictures_from_folder(tmp_path):
     dataset = data.pictures_from_folder(tmp_path, scale=2)
     assert [Path(name).name for name in dataset.names] == ["a.png", "b.png"] and dataset.scale == 2
     np.testing.assert_array_equal(dataset[1][1][0], photos(2)[0])
-    both = pairs.read_both(tmp_path, None, 1)
+    both = pair_sources.read_both(tmp_path, None, 1)
     assert both["low"] is None and both["high"][0].shape[2] == 1
     with pytest.raises(FileNotFoundError, match="There is no folder"):
         data.pictures_from_folder(tmp_path / "absent")

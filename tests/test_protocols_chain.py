@@ -5,7 +5,7 @@ import pytest
 from goldens import deep_lapgan
 from keras import ops
 
-from kerasgan import cards, data, pyramid
+from kerasgan import data, pyramid, rendering
 from kerasgan.metrics import frechet_distance
 from kerasgan.protocols import Modern, Paper, chain
 
@@ -72,7 +72,7 @@ def test_anchors_are_of_real_images():
     expected = frechet_distance(*(judge(chain.doubled(half, 1)) for half in halves))
     assert found["frechet_at_8"] == pytest.approx(expected, rel=1e-3)
     record = {"metric": "frechet_from_8", "value": 3.0, "real": 1.5}
-    assert cards.verdict(record) == "2x real data" and not cards.measures_ratio("noise_used_8")
+    assert rendering.verdict(record) == "2x real data" and not rendering.measures_ratio("noise_used_8")
 
 
 def test_what_has_no_levels_has_no_chain():

@@ -174,7 +174,7 @@ def test_check_generator():
 
 def test_refused_rules():
     model = srgan()
-    for rules, complaint in (
+    for game, complaint in (
         ({"adversarial": -1}, r"adversarial lies in \[0, inf\); saw -1"),
         (
             {"adversarial": 0, "alternate": True},
@@ -184,7 +184,7 @@ def test_refused_rules():
         ({"content": "l3"}, "Unknown content 'l3'"),
     ):
         with pytest.raises(ValueError, match=complaint):
-            model.compile(**rules)
+            model.compile(**game)
     with pytest.raises(TypeError, match="no argument 'contents'. Did you mean 'content'"):
         model.compile(contents="l1")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasgan import cards, recipes, zoo
+from kerasgan import cards, recipes, rendering, zoo
 from kerasgan.files import sha256
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,7 +55,7 @@ def test_within_its_budget(folder):
 @every_entry
 def test_the_model_card_is_rendered_from_the_card(folder):
     card = cards.read(folder)
-    assert (folder / "README.md").read_text("utf-8") == cards.render(card), "make zoo"
+    assert (folder / "README.md").read_text("utf-8") == rendering.render(card), "make zoo"
     assert card["metrics"], "an entry without a measured number: kerasgan evaluate --write"
 
 
@@ -86,7 +86,7 @@ def test_the_index_pins_every_card():
 
 
 def test_the_table_in_the_readme_is_made_from_the_cards():
-    rows = cards.zoo_table([cards.read(folder) for folder in ENTRIES])
+    rows = rendering.zoo_table([cards.read(folder) for folder in ENTRIES])
     table = (ROOT / "README.md").read_text("utf-8").split(cards.TABLE[0])[1].split(cards.TABLE[1])[0]
     assert table.split("\n") == ["", *rows, ""] or not (ENTRIES or table.strip()), "make zoo"
 

@@ -1,7 +1,15 @@
 """Images to train on: from tensorflow-datasets, folders of pictures, arrays and .npz; held in memory, decoded once."""
 
 from kerasgan.data.dataset import Dataset, Stream, dataset_of, from_arrays, peek, pipeline, some
-from kerasgan.data.pairs import SCALES, Pairs, Pictures, one_by_one, pairs_from_folder, pairs_of, pictures_from_folder
+from kerasgan.data.pair_sources import (
+    one_by_one,
+    pairs_from,
+    pairs_from_folder,
+    pairs_of,
+    pictures_from,
+    pictures_from_folder,
+)
+from kerasgan.data.pairs import SCALES, Pairs, Pictures
 from kerasgan.data.sources import from_folder, from_npz, from_tfds, labels_of, read, resize, with_channels
 
 __all__ = [
@@ -17,9 +25,11 @@ __all__ = [
     "from_tfds",
     "labels_of",
     "one_by_one",
+    "pairs_from",
     "pairs_from_folder",
     "pairs_of",
     "peek",
+    "pictures_from",
     "pictures_from_folder",
     "pipeline",
     "read",

@@ -2,15 +2,12 @@
 
 import hashlib
 import io
-import pathlib
 
 import keras
 import numpy as np
 
-from kerasgan import images as pictures
 from kerasgan import names, random
-from kerasgan.data.dataset import Stream, dataset_of, pipeline
-from kerasgan.data.sources import pictures_below
+from kerasgan.data.dataset import Stream, pipeline
 from kerasgan.resampling import imresize
 
 SCALES = (2, 3, 4)
@@ -44,6 +41,11 @@ class Pictures(keras.utils.PyDataset):
             every = zip(low, high, self.high, names, strict=True)
             self.low = [matching(small, large, kept, name, scale) for small, large, kept, name in every]
         self.scale, self.names = scale, names
+
+    @property
+    def images(self):
+        """The high pictures."""
+        return self.high
 
     @property
     def channels(self):
@@ -156,98 +158,6 @@ def spoilt(high, scale, rng):
     file = io.BytesIO()
     Image.fromarray(noisy[..., 0] if grey else noisy).save(file, "JPEG", quality=int(rng.integers(60, 96)))
     return np.asarray(Image.open(file)).reshape(small.shape)
-
-
-def pairs_from_folder(high, low=None, *, channels=3, **options):
-    """Pairs out of the pictures in a folder and below; high and low ones are matched by their names.
-
-    Args:
-        high: the folder. low: another, of the same pictures made smaller; None makes them.
-        channels: 1 or 3. options: `Pairs`'.
-
-    Raises:
-        FileNotFoundError: no such folder, or a picture without its other. ValueError: a picture that cannot be read, or
-            what `Pairs` refuses.
-    """
-    return Pairs(**read_both(high, low, channels), **options)
-
-
-def pictures_from_folder(high, low=None, *, channels=3, scale=4):
-    """Pictures in a folder and below; Args and Raises as in `pairs_from_folder`."""
-    return Pictures(**read_both(high, low, channels), scale=scale)
-
-
-def read_both(high, low, channels):
-    """{"high", "low", "names"}: the pictures of two folders, or of one; Args and Raises as in `pairs_from_folder`."""
-    files, others = found_in(high), found_in(high if low is None else low)
-    if lonely := sorted(files.keys() ^ others.keys()):
-        raise FileNotFoundError(
-            f"{len(lonely)} pictures are in one of {high} and {low} alone, such as {lonely[0]}: each needs another"
-            " of its name."
-        )
-    read = [pictures.read(path, channels) for path in files.values()]
-    smaller = None if low is None else [pictures.read(others[name], channels) for name in files]
-    return {"high": read, "low": smaller, "names": [str(path) for path in files.values()]}
-
-
-def pairs_of(x, y=None, *, scale, channels, batch_size=None, seed=0, shuffle=True, value_range=None):
-    """What super-resolution trains on: arrays become Pairs, the rest stays what it is after a look at its first batch.
-
-    Args:
-        x: Pairs, a stream of (low, high) batches, or an array of low pictures, to which y is that of the high ones; of
-            arrays each crop is a whole picture, as long as it is square.
-        scale, channels: of the model. The rest is for arrays, as in `dataset_of`.
-
-    Returns:
-        (what to train on, how many crops a batch has; None where there is no batch to look at).
-
-    Raises:
-        ValueError: pictures without the others, of another scale or number of channels, or an option of no use.
-    """
-    if y is None and (isinstance(x, list | tuple) or hasattr(x, "__array__") or type(x) is Pictures):
-        raise ValueError("Super-resolution learns from pairs: pass low and high pictures, or kerasgan.data.Pairs.")
-    if y is not None:
-        if value_range is not None:
-            raise ValueError("value_range is of no use here: pairs are learnt from uint8 pictures.")
-        crop = min(np.shape(y)[1:3], default=0) // scale * scale
-        batch_size = batch_size or min(16, len(y))
-        x = Pairs(y, x, scale=scale, crop=crop, batch_size=batch_size, steps=-(-len(y) // batch_size), seed=seed)
-    elif not isinstance(x, Pairs):
-        return dataset_of(x, batch_size=batch_size, shuffle=shuffle, value_range=value_range)
-    elif batch_size is not None or value_range is not None:
-        raise ValueError("batch_size and value_range are for arrays: these Pairs have theirs.")
-    if not shuffle:
-        raise ValueError("shuffle=False is of no use here: crops are drawn at random.")
-    if (x.scale, x.channels) != (scale, channels):
-        raise ValueError(
-            f"The model makes pictures of {channels} channels {scale} times larger; these pairs are of scale {x.scale}"
-            f" and have {x.channels} channels."
-        )
-    return x, x.batch_size
-
-
-def one_by_one(x):
-    """What `evaluate` goes through: Pictures as a tf.data.Dataset of pictures of any size, the rest as it is.
-
-    Keras takes the shapes of a PyDataset's first batches for those of all.
-    """
-    if type(x) is not Pictures or keras.backend.backend() != "tensorflow":
-        return x
-    import tensorflow as tf
-
-    def picture(i):
-        both = tf.numpy_function(lambda i: x[int(i)], [i], [tf.uint8, tf.uint8])
-        return tuple(tf.ensure_shape(image, (1, None, None, x.channels)) for image in both)
-
-    return tf.data.Dataset.range(len(x)).map(picture)
-
-
-def found_in(folder):
-    """{path below the folder, without suffix: path} of its pictures."""
-    folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}.")
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in pictures_below(folder)}
 
 
 def check_options(scale, crop, batch_size, steps, degradation):

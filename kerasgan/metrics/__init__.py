@@ -15,13 +15,14 @@ from kerasgan.metrics.frechet import frechet_distance, frechet_from_moments
 from kerasgan.metrics.kernel import kernel_distance, kernel_distances
 from kerasgan.metrics.neighbours import memorisation, nearest_neighbour_error, nearest_neighbours, neighbour_grid
 from kerasgan.metrics.parzen import multiscale_likelihood, parzen_likelihood
-from kerasgan.metrics.streaming import Coverage, Density, FrechetDistance, KernelDistance
+from kerasgan.metrics.streaming import PSNR, Coverage, Density, FrechetDistance, KernelDistance
 
 __all__ = [
     "Coverage",
     "Density",
     "FrechetDistance",
     "KernelDistance",
+    "PSNR",
     "SRGAN",
     "STANDARD",
     "classifier_score",

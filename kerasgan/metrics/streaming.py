@@ -14,6 +14,7 @@ from kerasgan import gradients
 from kerasgan.images import to_float
 from kerasgan.metrics.coverage import density_coverage
 from kerasgan.metrics.features import check_shape, fingerprint
+from kerasgan.metrics.fidelity import PEAK
 from kerasgan.metrics.frechet import frechet_from_moments
 from kerasgan.metrics.kernel import kernel_distance
 
@@ -167,3 +168,37 @@ class Coverage(OfClouds):
     def of(real, fake):
         """Of two clouds of features."""
         return density_coverage(real, fake)[1]
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class PSNR(keras.metrics.Mean):
+    """The mean over pictures of their PSNR in dB, as `fidelity` under STANDARD: of the luma (BT.601) of rounded pixels.
+
+        >>> model.compile(metrics=[PSNR(crop=4)])
+        >>> model.evaluate(kerasgan.data.pictures_from_folder("Set5", scale=4))
+
+    Args:
+        crop: pixels left out at each side; the papers leave out as many as the factor. name: in the logs.
+    """
+
+    def __init__(self, crop=4, name="psnr", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.crop = crop
+
+    def update_state(self, real, fake, sample_weight=None):
+        """Add a batch of real pictures and the upscaled ones: uint8, or floats in [-1, 1]; larger than two borders."""
+        real, fake = (self.luma(to_float(images)) for images in (real, fake))
+        error = ops.mean(ops.square(real - fake), axis=(1, 2))
+        return super().update_state(10 * ops.log10(PEAK**2 / error))
+
+    def luma(self, images):
+        """Y of float images, without the border: (batch, h, w)."""
+        levels = ops.clip(ops.round((images + 1) * 127.5), 0, 255)
+        height, width = ops.shape(levels)[1:3]
+        inside = levels[:, self.crop : height - self.crop, self.crop : width - self.crop]
+        weights = ops.convert_to_tensor([[65.481, 128.553, 24.966]]) / PEAK  # 16 + is the same on both sides
+        return ops.sum(inside * weights, axis=-1)
+
+    def get_config(self):
+        """The arguments."""
+        return {"name": self.name, "dtype": self.dtype, "crop": self.crop}

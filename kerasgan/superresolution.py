@@ -1,0 +1,79 @@
+"""Upscalers by recipe: what they train on, what chooses, and what they score on pictures that nothing else reads."""
+
+import keras
+import numpy as np
+
+from kerasgan import data, recipes, zoo
+from kerasgan.images import to_float, to_uint8
+from kerasgan.metrics import PSNR, SRGAN, STANDARD, fidelity
+from kerasgan.models import networks
+from kerasgan.resampling import imresize
+
+CROP = 96  # the paper's, of high pictures
+
+
+def prepared(recipe):
+    """(compiled model, pairs, validation pictures or None) of a recipe: mistakes are found before the work.
+
+    Raises:
+        ValueError: pictures or options that make no sense, or an entry to start from that is of another architecture.
+    """
+    settings, of = recipe["training"], recipe["data"]
+    seed = settings.get("seed", 0)
+    keras.utils.set_random_seed(seed)  # the initial weights
+    with networks.policy(settings.get("dtype_policy", "float32")):
+        model = recipes.build(recipe["model"])
+    recipes.compile_model(model, recipe["fine_tuning"])  # as `load` will
+    about = dict(channels=model.image_shape[-1], scale=model.scale)
+    crop, kind = settings.get("crop", CROP), settings.get("degradation", "bicubic")
+    pairs = data.pairs_from(of["train"], crop=crop, batch_size=settings["batch_size"], seed=seed, degradation=kind,
+                            steps=settings.get("steps_per_epoch"), **about)  # fmt: skip
+    validation = data.pictures_from(of["validation"], **about) if "validation" in of else None
+    if start := settings.get("start"):
+        go_on(model, start)
+    metrics = [PSNR(crop=model.scale)] if validation else []
+    recipes.compile_model(model, recipe["compile"], settings["epochs"] * len(pairs), metrics)
+    return model, pairs, validation
+
+
+def go_on(model, entry):
+    """Give the model the generator of an entry: the first stage of training, from which the second starts.
+
+    Raises:
+        ValueError: it is of another architecture.
+    """
+    weights = zoo.load(entry, metrics=False).average.get_weights()
+    if [w.shape for w in weights] != [tuple(w.shape) for w in model.generator.weights]:
+        raise ValueError(
+            f"{entry} has another generator than this recipe: to start from it, give both the same [model]."
+        )
+    for network in (model.generator, model.average):
+        network.set_weights(weights)
+
+
+def upscaled(model, low):
+    """uint8 pictures of uint8 ones (height, width, channels), one at a time, as they are in a list."""
+    return [to_uint8(model.predict_on_batch(to_float(np.asarray(image))[None])[0]) for image in low]
+
+
+def evaluate(card, model):
+    """[record] of every set of test pictures, under both protocols: PSNR and SSIM, and what bicubic scores.
+
+    Args:
+        card: names the sets. model: restored.
+    """
+    records, sets = [], card["data"]["test"]
+    for source in sets if isinstance(sets, list) else [sets]:
+        pictures = data.pictures_from(source, channels=model.image_shape[-1], scale=model.scale)
+        bicubic = [imresize(low, size=high.shape[:2]) for low, high in zip(pictures.low, pictures.high, strict=True)]
+        for protocol in (STANDARD, SRGAN):
+            scores, theirs = (
+                fidelity(pictures.high, made, protocol, crop=model.scale)
+                for made in (upscaled(model, pictures.low), bicubic)
+            )
+            about = {"set": source, "n": len(pictures), "data_fingerprint": pictures.fingerprint[:16]}
+            about |= {"protocol": protocol.name, "crop": model.scale, "dtype": "uint8"}
+            for metric in scores._fields:
+                pair = {"value": getattr(scores, metric), "bicubic": getattr(theirs, metric)}
+                records.append({"metric": metric, **pair, **about})
+    return records
