@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 
@@ -53,3 +53,29 @@ class Progress(keras.callbacks.Callback):
         """The logs in a line."""
         values = {name: float(np.mean(keras.ops.convert_to_numpy(value))) for name, value in (logs or {}).items()}
         return ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in values.items())
+
+
+class Tiles:
+    """A progress bar on stderr for each picture that is made tile by tile; nothing where stderr is no terminal."""
+
+    def __init__(self):
+        self.console = Console(stderr=True)
+        self.bar = None
+
+    def __call__(self, name, done, total):
+        """Move the bar: so many of all pixels of that picture are done."""
+        if not self.console.is_terminal:
+            return
+        if self.bar is None:
+            columns = [TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()]
+            options = dict(console=self.console, transient=True, redirect_stdout=False, redirect_stderr=False)
+            self.bar = Bar(*columns, TimeRemainingColumn(), **options)
+            self.bar.add_task(name, total=total)
+            self.bar.start()
+        self.bar.update(self.bar.task_ids[0], completed=done)
+
+    def stop(self):
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.stop()
+        self.bar = None

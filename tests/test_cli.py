@@ -146,7 +146,7 @@ def test_a_licence_is_told_on_stderr(tiny_zoo, tmp_path):
 
 # --- mistakes in the command line, and others -------------------------------------------------------------------------
 
-COMMANDS = ["list", "info", "generate", "train", "verify", "evaluate", "export", "demo"]
+COMMANDS = ["list", "info", "generate", "train", "verify", "evaluate", "export", "upscale", "demo"]
 
 
 def test_the_commands_and_their_help():

@@ -37,6 +37,7 @@ INSIDE = {
     "models": ("sides", "networks", "levels", "rules", "trainable", "adversarial", "generative", "chain"),
     "data": ("dataset", "sources", "pairs"),
     "protocols": ("chain",),
+    "cli": ("group",),
     "metrics": ("features", "coverage", "frechet", "kernel", "fidelity"),  # what `streaming` makes Keras metrics of
 }
 # Who may import what is heavy outside of a function (the others must load on numpy, h5py, pillow and keras alone); and

@@ -7,6 +7,7 @@ from goldens import srgan
 from keras import ops
 
 from kerasgan import SRGAN, data, losses
+from kerasgan.images import to_uint8
 from kerasgan.layers import PixelShuffle
 from kerasgan.metrics import psnr
 from kerasgan.models import rules
@@ -116,6 +117,17 @@ def test_what_fit_takes():
         model.compile()
         model.fit(x, y, verbose=0)
         assert int(model.step) == steps
+
+
+def test_a_model_upscales_what_a_user_has():
+    """As it would the whole picture; `test_upscaling` has every kind of picture."""
+    model = srgan()
+    picture = photos(1, 21)[0]
+    made = model.upscale(picture, tile=16)
+    expected = to_uint8(model(picture[None] / np.float32(127.5) - 1))[0]
+    assert made.shape == (42, 42, 1) and np.abs(made.astype(int) - expected).max() <= 1
+    floats = model.upscale(picture / 255, value_range=(0, 1))
+    assert floats.dtype == "float64" and np.abs(floats * 255 - made).max() <= 1
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------

@@ -150,6 +150,8 @@ def test_options_out_of_range(model, options, sentence):
 
 def test_a_model_that_upscales_nothing(model):
     with pytest.raises(ValueError, match="Functional makes no picture larger: take an SRGAN"):
+        module.check_model(model.average)
+    with pytest.raises(ValueError, match="Functional makes no picture larger"):
         Upscaler(model.average)
 
 

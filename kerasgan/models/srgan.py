@@ -13,6 +13,7 @@ from kerasgan.images import in_contract, to_float
 from kerasgan.layers import BilinearUpsampling, PixelShuffle
 from kerasgan.models import networks, rules
 from kerasgan.models.adversarial import Adversarial
+from kerasgan.upscaler import Upscaler
 
 STEPS = {2: (2,), 3: (3,), 4: (2, 2)}  # the factors of the sub-pixel convolutions
 
@@ -90,7 +91,7 @@ class SRGAN(Adversarial):
 
         >>> model = SRGAN.modern(scale=4)
         >>> model.fit(kerasgan.data.pairs_from_folder("photos", scale=4, crop=96), epochs=10)
-        >>> high = model(low)                     # floats in [-1, 1], any size
+        >>> model.upscale("holiday.jpg").save("large.png")
 
     `SRGAN.paper(...)` and `SRGAN.modern(...)` are compiled presets; `SRGAN(...)` is compiled by hand.
 
@@ -239,6 +240,10 @@ class SRGAN(Adversarial):
     def call(self, inputs, training=False):
         """Low pictures (batch, h, w, channels) in [-1, 1] to high ones, float32 in [-1, 1], by the average."""
         return ops.clip(self.average(inputs, training=False), -1, 1)
+
+    def upscale(self, x, *, value_range=None, progress=None, **options):
+        """A picture of any size and mode, larger, in tiles: `kerasgan.upscale` by this model."""
+        return Upscaler(self, **options)(x, value_range, progress)
 
     def test_step(self, data):
         """Feed the metrics with a batch of high pictures and the upscaled low ones."""

@@ -1,0 +1,122 @@
+"""`train`, `verify`, `evaluate` and `export`: how an entry comes about, what it is worth, where it goes."""
+
+import sys
+
+import click
+
+from kerasgan.cli.group import as_json, generator, main, show
+
+
+@main.command()
+@click.argument("name")
+@click.option("-o", "--output", help="The folder of the run.  [default: runs/NAME]")
+@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
+@click.option("--data", "source", help="Other training data: a folder of pictures, an .npz, or tfds:NAME:SPLIT.")
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Instead of the recipe's.")
+@click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run's folder.")
+@as_json
+def train(name, output, resume, source, epochs, seed, tensorboard, as_json):
+    """Train by the recipe NAME, or by a recipe.toml.
+
+    Ctrl-C saves; --resume with the same --data, --epochs and --seed goes on to the bits of a training that was never
+    stopped, on the CPU.
+    """
+    from kerasgan import recipes, training
+    from kerasgan.progress import Progress
+
+    recipe = training.find_recipe(name)
+    run = training.run_folder(recipe, output)
+    callbacks = [progress := Progress(epochs or recipes.read(recipe)["training"]["epochs"])]
+    if tensorboard:
+        callbacks.append(tensorboard_callback(run / "tensorboard"))
+    try:
+        options = dict(resume=resume, source=source, epochs=epochs, seed=seed)
+        entry = training.train(name, run, **options, callbacks=callbacks, verbose=0)
+    except training.Interrupted as stop:
+        click.echo(f"kerasgan: {stop}", err=True)
+        sys.exit(130)
+    finally:
+        if hasattr(progress, "bar"):
+            progress.bar.stop()  # Keras tells no callback of an error, and the bar hides the cursor
+    value = {"name": name, "entry": str(entry)}
+    show(value, as_json, lambda v: f"Trained. Use it: kerasgan.load({v['entry']!r}), or kerasgan generate {v['entry']}")
+
+
+def tensorboard_callback(folder):
+    """Keras' TensorBoard callback, or the line that installs it."""
+    import importlib.util
+
+    import keras
+
+    if importlib.util.find_spec("tensorboard") is None:
+        raise ImportError("TensorBoard is not installed: pip install 'kerasgan[tensorboard]'.")
+    return keras.callbacks.TensorBoard(folder)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--metrics", is_flag=True, help="Measure again by the card's protocol, with other sampling seeds.")
+@as_json
+def verify(name, metrics, as_json):
+    """Make the golden images of NAME again and compare; exit code 1 if they differ."""
+    from kerasgan import zoo
+
+    if metrics:
+        sys.exit(verify_metrics(name, as_json))
+    value = zoo.verify(name)
+    show(value, as_json, lambda v: "{verdict}: {name}, {images} golden images, largest difference {max_difference}, "
+         "{differing} of {pixels} values differ".format(verdict="ok" if v["ok"] else "DIFFERENT", **v))  # fmt: skip
+    sys.exit(0 if value["ok"] else 1)
+
+
+def verify_metrics(name, as_json):
+    """Show each number beside the card's; returns the exit code, 1 if one lies outside the card's interval."""
+    from kerasgan import evaluation
+
+    rows = evaluation.verify(name)
+    line = "{metric:18} card {card:.4g} ± {spread:.2g}, now {now:.4g}: "
+    words = [line.format(**row) + ("ok" if row["ok"] else f"MISSED by {row['missed']:.2g}") for row in rows]
+    show(rows, as_json, lambda _: "\n".join(words))
+    return 0 if all(row["ok"] for row in rows) else 1
+
+
+@main.command()
+@click.argument("name")
+@click.option("--data", "source", help="Other real images than the recipe's test split.")
+@click.option("-n", type=click.IntRange(1), default=10_000, show_default=True, help="Images on each side.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["modern", "paper"]),
+    default="modern",
+    show_default=True,
+    help="In an extractor's features, or as the paper's own table has it.",
+)
+@click.option("--beside", multiple=True, help="The same entry trained with another seed (`train --seed`); repeatable.")
+@click.option("--write", is_flag=True, help="For maintainers: write the numbers onto the card, and pin it anew.")
+@as_json
+def evaluate(name, source, n, protocol, beside, write, as_json):
+    """Measure NAME against real images it never saw, beside what real data score; an upscaler beside bicubic."""
+    from kerasgan import evaluation, rendering
+
+    rows = evaluation.evaluate(name, n=n, source=source, protocol=protocol, beside=beside, write=write)
+    rows = [row | {"verdict": rendering.verdict(row)} for row in rows]
+    words = []
+    for row in rows:
+        real = f"real data {rendering.real(row):9}" if rendering.real(row) else ""
+        where = f"{row['set']}, {row['protocol']}: " if "set" in row else ""
+        words.append(f"{where}{row['metric']:20} {rendering.spread(row):36} {real} {row['verdict']}".rstrip())
+    show(rows, as_json, lambda _: "\n".join(words))
+
+
+@main.command()
+@click.argument("name")
+@click.option("-o", "--output", required=True, help="A .tflite file, or a folder for a SavedModel.")
+@click.option("--overwrite", is_flag=True, help="Replace what lies there.")
+@as_json
+def export(name, output, overwrite, as_json):
+    """Write the generator of NAME as a SavedModel or .tflite, with a side-car and its measured error."""
+    from kerasgan import zoo
+
+    value = generator(zoo.load(name, metrics=False), name).export(output, overwrite=overwrite)
+    show(value, as_json, lambda v: f"{v['path']}: largest difference to Keras {v['max_difference']:.1e}")
