@@ -155,7 +155,7 @@ def test_batches():
     named = {"latents": latents, "labels": labels}
     for size, starts in ((2, (0, 2, 4)), (None, (0,))):
         for inputs in ((latents,), (latents, labels)):
-            parts = exports.batches(inputs, size)
+            parts = exports.batches(inputs, size, list(named)[: len(inputs)])
             expected = [{k: named[k][i : i + (size or 6)] for k in list(named)[: len(inputs)]} for i in starts]
             assert [{k: list(v) for k, v in p.items()} for p in parts] == [
                 {k: list(v) for k, v in p.items()} for p in expected
@@ -215,7 +215,7 @@ def test_the_parity_figure_is_measured(model, made, tmp_path):
     assert made[1]["litert"]["max_difference"] == largest <= 1e-5
     assert exports.describe(model, "litert", path, run, None)["checked_on"] == "100 latents of seed 19999"
     other = kerasgan.DCGAN((28, 28, 1), latent_size=8, width=4, kernel_size=4)
-    exports.litert(other, tmp_path / "other.tflite", None)
+    exports.litert(other, tmp_path / "other.tflite", exports.input_shapes(other, None))
     assert exports.describe(model, "litert", tmp_path / "other.tflite", run, None)["max_difference"] > 0.1
     exports.saved_model(other, tmp_path / "other", None)
     said = exports.describe(model, "tf_saved_model", tmp_path / "other", exports.run_saved_model, None)

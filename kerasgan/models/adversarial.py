@@ -266,3 +266,11 @@ class Adversarial(Trainable):
     def scheduled(self, value):
         """A number, or a schedule's value at this step."""
         return value(self.step) if callable(value) else value
+
+    # --- using ---------------------------------------------------------------------------------------------------
+
+    def export(self, filepath, format=None, **options):
+        """Write the averaged generator for use elsewhere: see `kerasgan.export.export`."""
+        from kerasgan.export import export  # it imports TensorFlow, which the torch backend lives without
+
+        return export(self, filepath, format=format, **options)

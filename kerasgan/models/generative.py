@@ -110,12 +110,6 @@ class Generative(Adversarial):
         images = self.predict_on_batch(networks.together(*inputs))
         return to_uint8(images[:n])  # under a strategy every replica answers: the first is enough
 
-    def export(self, filepath, format=None, **options):
-        """Write the averaged generator for use elsewhere: see `kerasgan.export.export`."""
-        from kerasgan.export import export  # it imports TensorFlow, which the torch backend lives without
-
-        return export(self, filepath, format=format, **options)
-
     # --- noise and images of a batch ----------------------------------------------------------------------------
 
     def latents(self, like, seed=None):
