@@ -217,7 +217,7 @@ def test_the_parity_figure_is_measured(model, made, tmp_path):
     other = kerasgan.DCGAN((28, 28, 1), latent_size=8, width=4, kernel_size=4)
     exports.litert(other, tmp_path / "other.tflite", exports.input_shapes(other, None))
     assert exports.describe(model, "litert", tmp_path / "other.tflite", run, None)["max_difference"] > 0.1
-    exports.saved_model(other, tmp_path / "other", None)
+    exports.saved_model(other, tmp_path / "other", exports.input_shapes(other, None))
     said = exports.describe(model, "tf_saved_model", tmp_path / "other", exports.run_saved_model, None)
     assert said["max_difference"] > 0.1
 
