@@ -1,8 +1,9 @@
 """What does a larger picture cost? `python benchmarks/upscaling.py`
 
 The network of srresnet_x4 (speed does not ask what it has learnt): seconds for each megapixel that is made, by
-`upscale` and by the same network in PyTorch, eager and compiled, on the same tiles, in turn and each in a process of its
-own; the memory that 1000x1000 -> 4000x4000 takes above the interpreter's own; the latency of a `.tflite` of 128x128.
+`upscale` and by the same network in PyTorch, eager and compiled, on the same tiles, in turn and each in a process of
+its own; the memory that 1000x1000 -> 4000x4000 takes above the interpreter's own; the latency of a `.tflite` of
+128x128.
 """
 
 import json

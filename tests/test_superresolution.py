@@ -154,10 +154,12 @@ def test_measured_on_every_set_in_both_protocols(entry, tmp_path):
         ("photos[:2]", metrics.STANDARD.name, "psnr"), ("photos[:2]", metrics.STANDARD.name, "ssim"),
         ("photos[:2]", metrics.SRGAN.name, "psnr"), ("photos[:2]", metrics.SRGAN.name, "ssim"),
     ]  # fmt: skip
-    assert len(records) == 8 and {r["set"] for r in records} == {"photos[:2]", "large|small"}
+    assert len(records) == 10 and {r["set"] for r in records} == {"photos[:2]", "large|small"}
     pictures, model = data.pictures_from("large|small", scale=2), zoo.load(entry)
     made = superresolution.upscaled(model, pictures.low)
-    last = {(r["metric"], r["protocol"]): r for r in records[4:]}
+    last = {(r["metric"], r["protocol"]): r for r in records[5:]}
+    (detail,) = [r for r in records[5:] if r["metric"] == "detail"]
+    assert detail["value"] == metrics.detail_energy(made, 2) / metrics.detail_energy(pictures.high, 2)
     for protocol in (metrics.STANDARD, metrics.SRGAN):
         scores = metrics.fidelity(pictures.high, made, protocol, crop=2)
         assert last["psnr", protocol.name]["value"] == scores.psnr
@@ -167,7 +169,7 @@ def test_measured_on_every_set_in_both_protocols(entry, tmp_path):
     assert "against bicubic's" in rendering.verdict(records[0])
     assert cards.read(entry)["metrics"] == records
     alone = evaluation.of_upscaler(*zoo.find(entry), source="photos[3:5]")
-    assert [r["set"] for r in alone] == ["photos[3:5]"] * 4
+    assert [r["set"] for r in alone] == ["photos[3:5]"] * 5
     evaluation.write_card(entry, cards.read(entry) | {"metrics": []})
     assert cards.read(entry)["metrics"] == []
 

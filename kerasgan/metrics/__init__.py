@@ -10,7 +10,7 @@ from kerasgan.metrics.classified import (
 )
 from kerasgan.metrics.coverage import density_coverage, precision_recall
 from kerasgan.metrics.features import features, fingerprint
-from kerasgan.metrics.fidelity import SRGAN, STANDARD, diversity, fidelity, ms_ssim, psnr
+from kerasgan.metrics.fidelity import SRGAN, STANDARD, detail_energy, diversity, fidelity, ms_ssim, psnr
 from kerasgan.metrics.frechet import frechet_distance, frechet_from_moments
 from kerasgan.metrics.kernel import kernel_distance, kernel_distances
 from kerasgan.metrics.neighbours import memorisation, nearest_neighbour_error, nearest_neighbours, neighbour_grid
@@ -27,6 +27,7 @@ __all__ = [
     "STANDARD",
     "classifier_score",
     "density_coverage",
+    "detail_energy",
     "diversity",
     "features",
     "fidelity",
