@@ -118,7 +118,7 @@ def check_still(picture):
     Raises:
         ValueError: it has several frames, or is damaged.
     """
-    name = getattr(picture, "filename", "") or "This picture"
+    name = images.name_of(picture)
     with images.reading(name):
         frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format != "MPO":

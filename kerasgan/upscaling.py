@@ -153,7 +153,7 @@ def upscale_file(source, target, upscaler, compare=False, progress=None):
     if not source.exists():
         raise FileNotFoundError(f"There is no file {source}.")
     with images.open_picture(source) as picture:
-        images.check_format(target, modes.mode_of(picture))
+        images.check_format(target, modes.mode_of(picture), [side * upscaler.scale for side in picture.size])
         target.parent.mkdir(parents=True, exist_ok=True)
         files.check_writable(target)
         made = upscaler.picture(picture, progress)

@@ -93,12 +93,16 @@ def test_a_bad_file_does_not_stop_the_rest(model, photos, tmp_path):
     assert below(out) == ["a.png", "c.PNG", "deep/er/b.jpg"]
 
 
-def test_a_format_that_cannot_hold_it_is_found_before_the_work(tmp_path):
-    source = picture(tmp_path / "x.png", mode="RGBA")
+def test_a_format_that_cannot_hold_it_is_found_before_the_work(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(Upscaler, "picture", None)
+    source, upscaler = picture(tmp_path / "x.png", mode="RGBA"), Upscaler(model)
     with pytest.raises(ValueError, match="y.jpg: JPEG holds no pictures of mode RGBA; try .png or .tif"):
-        upscaling.upscale_file(source, tmp_path / "y.jpg", None)
+        upscaling.upscale_file(source, tmp_path / "y.jpg", upscaler)
     with pytest.raises(ValueError, match="y.doc: no picture format is named '.doc'"):
-        upscaling.upscale_file(source, tmp_path / "y.doc", None)
+        upscaling.upscale_file(source, tmp_path / "y.doc", upscaler)
+    Image.new("L", (8192, 1)).save(source)
+    with pytest.raises(ValueError, match=r"y.webp: WEBP holds sides of up to 16383 pixels, not \[16384, 2\]; try .png"):
+        upscaling.upscale_file(source, tmp_path / "y.webp", upscaler)
     assert below(tmp_path) == ["x.png"]
 
 
