@@ -20,6 +20,7 @@ STORAGE = {254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279,
 STORAGE |= {324, 325, 330, 332, 333, 334, 336, 338, 339, 340, 341, 347, 512, 513, 514, 529, 530, 531, 532, 700, 34675}
 STORAGE |= {0xA002, 0xA003}
 DETAILS = 0x8769  # the tag of the Exif IFD
+SIDES = {"JPEG": 65500, "WEBP": 16383, "GIF": 65535}  # the longest that a format holds
 
 
 def to_float(images):
@@ -111,14 +112,12 @@ def in_contract(images, image_shape=None, value_range=None):
 @contextlib.contextmanager
 def reading(name):
     """Whatever Pillow raises inside over a damaged picture is a ValueError that names it."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
         yield
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
+    except (FileNotFoundError, IsADirectoryError, PermissionError, MemoryError):
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{name} is no picture that can be read: {error}.") from None
+    except Exception as error:  # of damaged files Pillow raises SyntaxError, TypeError, struct.error, ...
+        raise ValueError(f"{name} is no picture that can be read: {str(error).rstrip('.')}.") from None
 
 
 def open_picture(path):
@@ -141,7 +140,7 @@ def upright(picture):
     """
     from PIL import ImageOps
 
-    with reading(getattr(picture, "filename", "") or "This"):
+    with reading(name_of(picture)):
         return ImageOps.exif_transpose(picture)
 
 
@@ -213,14 +212,16 @@ def on_white(picture):
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
 
 
-def check_format(path, mode=None):
-    """Refuse a picture's path whose suffix names no format that can be written, or none for pictures of that mode."""
+def check_format(path, mode=None, size=(1, 1)):
+    """Refuse a picture's path whose suffix names no format that can be written, or none for that mode and size."""
     from PIL import Image
 
     suffix = pathlib.Path(path).suffix.lower()
     format = Image.registered_extensions().get(suffix)
     if format not in Image.SAVE:
         raise ValueError(f"{path}: no picture format is named {suffix!r}; try .png, .jpg or .webp.")
+    if max(size) > SIDES.get(format, max(size)):
+        raise ValueError(f"{path}: {format} holds sides of up to {SIDES[format]} pixels, not {size}; try .png or .tif.")
     try:
         if mode:
             Image.new(mode, (1, 1)).save(io.BytesIO(), format)
@@ -249,17 +250,26 @@ def metadata(picture):
     """What a Pillow picture, as opened, says of itself besides its pixels: {"icc_profile", "dpi", "exif"}, what it has.
 
     Of EXIF without orientation, size and how pixels are stored: of what is made of it something else will hold.
+
+    Raises:
+        ValueError: its EXIF is damaged.
     """
     from PIL import Image
 
     kept = {name: picture.info[name] for name in ("icc_profile", "dpi") if picture.info.get(name)}
     exif = Image.Exif()  # a copy: the picture still has to be turned
-    exif.load(picture.getexif().tobytes())
-    details = exif.get_ifd(DETAILS)
-    for tags in (exif, details):
-        for tag in STORAGE & set(tags):
-            del tags[tag]
-    return kept | ({"exif": exif.tobytes()} if exif or details else {})
+    with reading(name_of(picture)):
+        exif.load(picture.getexif().tobytes())
+        details = exif.get_ifd(DETAILS)
+        for tags in (exif, details):
+            for tag in STORAGE & set(tags):
+                del tags[tag]
+        return kept | ({"exif": exif.tobytes()} if exif or details else {})
+
+
+def name_of(picture):
+    """The file of a Pillow picture, for what is said of it."""
+    return getattr(picture, "filename", "") or "This picture"
 
 
 def write_picture(path, picture):
@@ -270,7 +280,7 @@ def write_picture(path, picture):
     Raises:
         OSError: the folder does not exist or cannot be written. ValueError: a format unknown, or not for its mode.
     """
-    check_format(path, picture.mode)
+    check_format(path, picture.mode, picture.size)
     check_writable(path)
     kept = {name: picture.info[name] for name in ("icc_profile", "dpi", "exif") if name in picture.info}
     write_atomically(path, lambda temporary: picture.save(temporary, quality=95, **kept))

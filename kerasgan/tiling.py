@@ -178,13 +178,11 @@ def tiled(run, image, scale, tile, overlap, progress=None):
     halved and the work goes on from the last whole row of tiles.
 
     Args:
-        run: a function of a part of the image (h, w, channels), giving (h scale, w scale, channels) of its dtype.
+        run: a function of a part of the image (h, w, channels), giving (h scale, w scale, channels) of its dtype; of
+            such is the result.
         image: array (height, width, channels). scale: an integer.
         tile, overlap: in pixels of the image; tile > 2 overlap.
         progress: called with (pixels done, pixels of the image) after every tile.
-
-    Returns:
-        Array (height scale, width scale, channels) of the image's dtype.
 
     Raises:
         ValueError: a tile that is all overlap. MemoryError: the memory holds not even the smallest tile.

@@ -13,7 +13,7 @@ from kerasgan.resampling import imresize
 
 MEMORY = "1GB"  # for what is made of one tile
 MEGAPIXELS = 250  # of what is made: 0.75 GB in RGB
-BICUBIC, BACK = 3, 4  # how far bicubic enlarging sees, and shrinking and enlarging together; in pixels before it
+BICUBIC, BACK = 2, 4  # how far bicubic enlarging sees, and shrinking before it, in pixels of the smaller picture
 HOST = 64  # bytes for each number that is made of a tile: float64 while alpha or colours are resized
 
 
@@ -44,7 +44,7 @@ class Upscaler:
         tiling.check_tile(self.tile, self.overlap)
 
     def __call__(self, x, value_range=None, progress=None):
-        """What `kerasgan.upscale` says."""
+        """A picture, larger; x, value_range, progress, Returns and Raises: `kerasgan.upscale`'s."""
         from PIL import Image
 
         x = images.open_picture(x) if isinstance(x, str | os.PathLike) else x
@@ -66,7 +66,7 @@ class Upscaler:
 
     def array(self, array, value_range=None, progress=None):
         """An array, larger, of its dtype and number of dimensions: (h, w), (h, w, channels) or (n, h, w, channels)."""
-        array = np.asarray(array)
+        array, value_range = np.asarray(array), None if value_range is None else tuple(value_range)
         several = array[None, ..., None] if array.ndim == 2 else array[None] if array.ndim == 3 else array
         form = modes.of_array(several[0] if several.ndim == 4 and len(several) else several, value_range)
         check_values(array, value_range)
@@ -75,9 +75,8 @@ class Upscaler:
         def told(done, pixels, before):
             progress(before * pixels + done, len(several) * pixels)
 
-        made = [
-            self.one(image, form, progress and functools.partial(told, before=i)) for i, image in enumerate(several)
-        ]
+        tell = [progress and functools.partial(told, before=i) for i in range(len(several))]
+        made = [self.one(image, form, each) for image, each in zip(several, tell, strict=True)]
         made = np.stack(made) if array.ndim == 4 else made[0]
         return made[..., 0] if array.ndim == 2 else made
 
@@ -118,7 +117,7 @@ def check_still(picture):
     Raises:
         ValueError: it has several frames, or is damaged.
     """
-    name = getattr(picture, "filename", "") or "This picture"
+    name = images.name_of(picture)
     with images.reading(name):
         frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format != "MPO":

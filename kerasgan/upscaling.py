@@ -117,7 +117,8 @@ def upscale_files(
         output: a folder, made where there is none, in which folders keep their structure; of one picture also a file.
         model, strength, base, options: as `upscale` has them.
         overwrite: whether outputs that exist are made again; they are skipped otherwise.
-        compare: whether `NAME.compare.png` is written too: beside a bicubic enlargement, with what differs most.
+        compare: whether beside `photo.jpg` comes `photo.jpg.compare.png`: a bicubic enlargement, the picture, and what
+            differs most (`kerasgan.plotting.comparison`).
         progress: called with ("2/9 name", pixels done, pixels of the picture) after every tile.
 
     Returns:
@@ -153,40 +154,40 @@ def upscale_file(source, target, upscaler, compare=False, progress=None):
     if not source.exists():
         raise FileNotFoundError(f"There is no file {source}.")
     with images.open_picture(source) as picture:
-        images.check_format(target, modes.mode_of(picture))
+        images.check_format(target, modes.mode_of(picture), [side * upscaler.scale for side in picture.size])
         target.parent.mkdir(parents=True, exist_ok=True)
         files.check_writable(target)
         made = upscaler.picture(picture, progress)
         if compare:
-            shown = [
-                images.on_white(images.eight_bits(each)).convert("RGB") for each in (images.upright(picture), made)
-            ]
-            bicubic = shown[0].resize(made.size, Image.Resampling.BICUBIC)
-            images.write(beside(target), plotting.comparison(bicubic, shown[1]))
+            pair = [images.on_white(images.eight_bits(x)).convert("RGB") for x in (images.upright(picture), made)]
+            bicubic = pair[0].resize(made.size, Image.Resampling.BICUBIC)
+            images.write(beside(target), plotting.comparison(bicubic, pair[1]))
     images.write_picture(target, made)
     return made.size
 
 
 def beside(target):
-    """Where the comparison of an output lies: `photo.jpg` has `photo.compare.png`."""
-    return target.with_name(f"{target.stem}.compare.png")
+    """Where the comparison of an output lies: `photo.jpg` has `photo.jpg.compare.png`."""
+    return target.with_name(f"{target.name}.compare.png")
 
 
 def planned(sources, output):
     """[(picture, where it goes)]; checks all that can be known before any work. Args and Raises: `upscale_files`'."""
+    sources = [sources] if isinstance(sources, str | os.PathLike) else sources
     sources, output = [pathlib.Path(source) for source in sources], pathlib.Path(output)
-    one = len(sources) == 1 and not sources[0].is_dir()
-    if one and output.suffix.lower() in SUFFIXES and not output.is_dir():
+    if len(sources) == 1 and not sources[0].is_dir() and output.suffix and not output.is_dir():
+        images.check_format(output)
         files.check_writable(output)
         plan = [(sources[0], output)]
     else:
         check_folder(output)
         plan = []
         for source in sources:
-            found = pictures_below(source) if source.is_dir() else [source]
-            root = source if source.is_dir() else source.parent
-            mine = [path for path in found if not is_ours(path, source, output)]
-            plan += [(path, output / path.relative_to(root)) for path in mine]
+            if source.is_dir():
+                found = [path for path in pictures_below(source) if not is_ours(path, source, output)]
+                plan += [(path, output / path.relative_to(source)) for path in found]
+            else:
+                plan.append((source, output / source.name))
     if not plan:
         raise ValueError(f"There is no picture in {', '.join(map(str, sources))}.")
     check_apart(plan)
@@ -196,7 +197,7 @@ def planned(sources, output):
 def is_ours(path, source, output):
     """Whether a picture below a source is hidden, or lies in an output folder that is below it too."""
     inside = output.resolve() != source.resolve() and output.resolve() in path.resolve().parents
-    return source.is_dir() and (path.name.startswith(".") or inside)
+    return inside or path.name.startswith(".")
 
 
 def check_folder(output):

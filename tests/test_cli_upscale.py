@@ -39,7 +39,7 @@ def test_upscale_a_folder(model, photos, tmp_path):
     out, error = run("upscale", photos, "-o", tmp_path / "out", "--model", model)
     assert out.count("skipped, it exists\n") == 2 and error == ""
     out, _ = run("upscale", photos, "-o", tmp_path / "out", "--model", model, "--overwrite", "--compare")
-    assert out.count("written") == 2 and (tmp_path / "out" / "deep" / "b.compare.png").is_file()
+    assert out.count("written") == 2 and (tmp_path / "out" / "deep" / "b.png.compare.png").is_file()
 
 
 def test_upscale_options_reach_it(model, photos, tmp_path):
@@ -66,7 +66,7 @@ def test_upscale_says_what_failed_and_goes_on(model, photos, tmp_path):
 
 
 def test_upscale_what_is_too_large_by_force_alone(model, tmp_path):
-    """A black and white picture of a single row is 64 megapixels at once."""
+    """Found from the size that the file says, before a pixel is read."""
     wide = tmp_path / "wide.png"
     Image.new("1", (900, 70)).save(wide)
     assert parsed("upscale", wide, "-o", tmp_path / "x.png", "--model", model, "--force")[0]["status"] == "written"

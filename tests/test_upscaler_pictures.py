@@ -72,8 +72,12 @@ def test_exif_and_profile_stay(model, tmp_path, suffix, orientation):
         assert suffix == ".webp" or written.info["dpi"] == pytest.approx((72, 72), abs=0.1)
 
 
-def test_metadata_of_nothing():
-    assert images.metadata(Image.new("L", (2, 2))) == {}
+def test_metadata_of_nothing_and_of_damaged_exif():
+    picture = Image.new("L", (2, 2))
+    assert images.metadata(picture) == {} and images.name_of(picture) == "This picture"
+    picture.getexif()[0x011A] = "no number"
+    with pytest.raises(ValueError, match="This picture is no picture that can be read: "):
+        images.metadata(picture)
 
 
 def test_a_picture_of_pillow_s_is_turned_too(model):
@@ -106,7 +110,7 @@ def test_pictures_that_cannot_be_read(model, tmp_path):
         with pytest.raises(ValueError, match=rf"{name} is no picture that can be read: "):
             Upscaler(model)(str(tmp_path / name))
     with Image.open(io.BytesIO(file.getvalue()[:-900])) as picture:
-        with pytest.raises(ValueError, match="This is no picture that can be read: image file is truncated"):
+        with pytest.raises(ValueError, match="This picture is no picture that can be read: image file is truncated"):
             Upscaler(model)(picture)
     with pytest.raises(FileNotFoundError):
         Upscaler(model)(tmp_path / "missing.png")

@@ -56,7 +56,7 @@ def test_a_file_to_a_file_or_into_a_folder(model, photos, tmp_path):
     assert statuses(upscale_files([photos / "a.png"], tmp_path / "large.jpg", model)) == ["written"]
     assert statuses(upscale_files([photos / "a.png", photos / "deep"], tmp_path / "out", model)) == ["written"] * 2
     (tmp_path / "odd.png").mkdir()
-    assert statuses(upscale_files([photos / "a.png"], tmp_path / "odd.png", model)) == ["written"]
+    assert statuses(upscale_files(photos / "a.png", tmp_path / "odd.png", model)) == ["written"]
     assert images.read(tmp_path / "large.jpg").shape == (18, 14, 3)
     assert below(tmp_path / "out") == ["a.png", "er/b.jpg"] and below(tmp_path / "odd.png") == ["a.png"]
 
@@ -93,12 +93,16 @@ def test_a_bad_file_does_not_stop_the_rest(model, photos, tmp_path):
     assert below(out) == ["a.png", "c.PNG", "deep/er/b.jpg"]
 
 
-def test_a_format_that_cannot_hold_it_is_found_before_the_work(tmp_path):
-    source = picture(tmp_path / "x.png", mode="RGBA")
+def test_a_format_that_cannot_hold_it_is_found_before_the_work(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(Upscaler, "picture", None)
+    source, upscaler = picture(tmp_path / "x.png", mode="RGBA"), Upscaler(model)
     with pytest.raises(ValueError, match="y.jpg: JPEG holds no pictures of mode RGBA; try .png or .tif"):
-        upscaling.upscale_file(source, tmp_path / "y.jpg", None)
+        upscaling.upscale_file(source, tmp_path / "y.jpg", upscaler)
     with pytest.raises(ValueError, match="y.doc: no picture format is named '.doc'"):
-        upscaling.upscale_file(source, tmp_path / "y.doc", None)
+        upscaling.upscale_file(source, tmp_path / "y.doc", upscaler)
+    Image.new("L", (8192, 1)).save(source)
+    with pytest.raises(ValueError, match=r"y.webp: WEBP holds sides of up to 16383 pixels, not \[16384, 2\]; try .png"):
+        upscaling.upscale_file(source, tmp_path / "y.webp", upscaler)
     assert below(tmp_path) == ["x.png"]
 
 
@@ -110,6 +114,8 @@ def test_a_folder_that_cannot_be_written(photos, locked):  # noqa: F811
 def test_outputs_that_cannot_be(model, photos, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder .*missing. Make it first"):
         upscale_files([photos / "a.png"], tmp_path / "missing" / "y.png", "no_such_model")
+    with pytest.raises(ValueError, match="y.doc: no picture format is named '.doc'"):
+        upscale_files([photos / "a.png"], tmp_path / "y.doc", "no_such_model")
     for output in (tmp_path / "all.png", photos / "notes.txt", photos / "notes.txt" / "out"):
         with pytest.raises(NotADirectoryError, match="Several pictures need a folder to go into; saw"):
             upscale_files([photos], output, "no_such_model")
@@ -136,7 +142,9 @@ def test_an_output_below_the_source_is_not_a_source(photos):
         assert [source.name for source, _ in plan] == ["a.png", "c.PNG", "b.jpg"]
         picture(photos / "large" / "a.png")
     assert upscaling.is_ours(photos / ".x.png", photos, photos / "large")
-    assert not upscaling.is_ours(photos / ".x.png", photos / ".x.png", photos / "large"), "it was asked for by name"
+    assert upscaling.is_ours(photos / "large" / "a.png", photos, photos / "large")
+    assert not upscaling.is_ours(photos / "a.png", photos, photos), "or nothing would be left"
+    assert len(upscaling.planned([photos / ".hidden.png"], photos / "large")) == 1, "it was asked for by name"
 
 
 def test_no_pictures(tmp_path):
@@ -171,7 +179,7 @@ def test_compare(model, tmp_path, mode):
         Image.fromarray(np.asarray(Image.open(source)).astype("uint16") * 257).save(source)
     list(upscale_files([source], tmp_path / "out", model, compare=True))
     made = upscaling.beside(tmp_path / "out" / source.name)
-    assert made.name == "x.compare.png" and len(below(tmp_path / "out")) == 2
+    assert made.name == f"{source.name}.compare.png" and len(below(tmp_path / "out")) == 2
     with images.open_picture(source) as opened:
         low, high = (images.on_white(images.eight_bits(x)).convert("RGB") for x in (opened, Upscaler(model)(opened)))
     bicubic = low.resize(high.size, Image.Resampling.BICUBIC)

@@ -69,7 +69,7 @@ def labels_of(text, n, class_names):
 @click.option("--base", default="srresnet_x4", show_default=True, help="The same network, trained by pixels alone.")
 @click.option("--color-fix", is_flag=True, help="Made small again the colours shall be those of IN.")
 @click.option("--max-memory", default="1GB", show_default=True, help="For the work on one tile.")
-@click.option("--compare", is_flag=True, help="Write NAME.compare.png too: beside a bicubic enlargement.")
+@click.option("--compare", is_flag=True, help="Beside each write a picture of it and a bicubic one.")
 @click.option("--overwrite", is_flag=True, help="Make outputs that exist again; they are skipped otherwise.")
 @click.option("--force", is_flag=True, help="Make pictures of more than 250 megapixels too.")
 @as_json
