@@ -64,7 +64,8 @@ def game():
     model = kerasgan.GAN(generator=generator, discriminator=discriminator, latent_distribution="normal")
     falling = keras.optimizers.schedules.CosineDecay(2e-3, STEPS, alpha=0.02)
     adams = [keras.optimizers.Adam(falling, beta_1=0.0, beta_2=0.99) for _ in range(2)]
-    weight = keras.optimizers.schedules.CosineDecay(0.1, STEPS, alpha=0.05)
+    # A slope as steep as these modes, 1 / deviation, is one that a penalty must not mind at the end.
+    weight = keras.optimizers.schedules.ExponentialDecay(0.1, STEPS, 1e-4)
     model.compile(*adams, loss="relativistic", penalty=kerasgan.penalties.r1_r2(weight), jit_compile=True)
     return model
 
