@@ -29,7 +29,7 @@ def run(output, say=print):
     ends = model.latents_of(11, range(8))
     strips = [random.interpolate(a, b, 12) for a, b in zip(ends[:-1], ends[1:], strict=True)]
     images.write(folder / "interpolation.png", plotting.grid(model.sample(np.concatenate(strips)), columns=12))
-    say("  interpolation.png   walks from one digit to the next through the latents")
+    say("  interpolation.png   walks between latents: a digit bends, then is another (its first latents choose one)")
 
     steps = 40
     dataset = data.from_arrays(small_digits(digits, model.image_shape), batch_size=64)
