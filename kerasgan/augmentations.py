@@ -38,7 +38,14 @@ class DiffAugment:
 
         Args:
             seed: a `keras.random.SeedGenerator`.
+
+        Raises:
+            ValueError: the sides are not known when the step is compiled.
         """
+        if None in images.shape[1:]:
+            raise ValueError(
+                f"DiffAugment moves images of one size; saw {images.shape}: compile() anew for another size."
+            )
         for name in self.policy:
             images = POLICIES[name](images, seed)
         return images

@@ -96,6 +96,8 @@ class CollapseWatch(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Start the clock; nothing was seen yet."""
+        if self.variety or self.classifier:
+            check_draws(self, self.model)
         self.started, self.spent, self.longest = time.monotonic(), 0.0, 0.0
         self.losses, self.ill, self.found = [], set(), []
 
@@ -161,6 +163,14 @@ class CollapseWatch(keras.callbacks.Callback):
         return seen
 
 
+def check_draws(callback, model):
+    """Refuse a model that draws no images from latents, before it is trained."""
+    if model is not None and not hasattr(model, "generate"):
+        raise ValueError(
+            f"{type(callback).__name__} looks at samples, and {type(model).__name__} draws none: leave it out."
+        )
+
+
 def variety(pictures):
     """How far two images lie apart, in the root mean square: twice the variance over them, summed over pixels."""
     pictures = keras.ops.convert_to_numpy(pictures).astype("float64")
@@ -177,6 +187,10 @@ class SampleGrid(keras.callbacks.Callback):
     def __init__(self, folder, n=64, seed=0):
         super().__init__()
         self.folder, self.n, self.seed, self.last = pathlib.Path(folder), n, seed, None
+
+    def on_train_begin(self, logs=None):
+        """Refuse a model that draws nothing."""
+        check_draws(self, self.model)
 
     def on_epoch_end(self, epoch, logs=None):
         """Write the grid, of the average."""

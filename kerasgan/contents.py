@@ -7,6 +7,8 @@ Pictures are float (batch, height, width, channels) around [-1, 1]; a content lo
 them are neither trained nor saved with the model.
 """
 
+import functools
+
 import keras
 from keras import ops
 
@@ -17,8 +19,11 @@ from kerasgan.metrics import fingerprint
 class Content:
     """A function (real, fake, discriminator) -> scalar, with a config."""
 
+    def check_model(self, model, adversarial):
+        """Raise ValueError if it cannot compare what the model makes, or compares by what does not learn."""
+
     def check(self):
-        """Raise ValueError if a training with it would make no sense."""
+        """Raise if a training cannot begin: the weights of a network are others, or cannot be had."""
 
     @classmethod
     def from_config(cls, config):
@@ -52,18 +57,18 @@ class Features(Content):
     """The mean squared difference of a network's features (eq. 5), of each layer, summed over layers.
 
     Args:
-        network: a functional Keras model of images in [-1, 1], such as `kerasgan.load("convnet_cifar10")`.
-        layers: names of its layers, at least one. weight: what the sum is multiplied by.
+        network: a functional Keras model of images in [-1, 1], of any size or of the crops'.
+        layers: names of its layers, at least one. weight: what the sum is multiplied by, at least 0.
         sha256: the fingerprint that its weights must have; None takes them as they are. A config has no weights: they
             are to be loaded into `network` again.
 
     Raises:
-        ValueError: no layers, or one that the network does not have.
+        ValueError: no layers, one that the network does not have, or a weight that is none.
     """
 
     def __init__(self, network, layers, weight=1.0, sha256=None):
-        self.network, self.layers, self.weight = network, list(layers), weight
-        self.sha256 = sha256 or fingerprint(network)
+        self.layers, self.weight = named(layers), checked_weight(weight)
+        self.network, self.sha256 = network, sha256 or fingerprint(network)
         self.maps = maps_of(network, self.layers)
 
     def __call__(self, real, fake, discriminator=None):
@@ -72,8 +77,13 @@ class Features(Content):
         return self.weight * sum(ops.mean(ops.square(ops.stop_gradient(x) - y)) for x, y in pairs)
 
     def features(self, images):
-        """The layers' outputs, a list."""
-        return keras.tree.flatten(self.maps(images, training=False))
+        """The layers' outputs, a list, float32."""
+        return in_float32(self.maps(images, training=False))
+
+    def check_model(self, model, adversarial):
+        """Refuse a network of other channels than the model's."""
+        if (taken := self.network.inputs[0].shape[-1]) != (channels := model.image_shape[-1]):
+            raise ValueError(f"The content network takes pictures of {taken} channels; the model makes {channels}.")
 
     def check(self):
         """Refuse weights that are not those of the config."""
@@ -98,30 +108,55 @@ class Features(Content):
 class VGG19(Features):
     """Features of VGG19 (Simonyan and Zisserman 2015) before their activation (Wang et al. 2018, ESRGAN, section 3.2).
 
+    The weights are read when a training begins, and not before: who loads the model to use it needs none.
+
     Args:
         layers: names of its convolutions. weight: 1 / 12.75^2 by default, as the paper rescales features.
         weights: "imagenet", which Keras fetches once (80 MB), the path of a file, or None for random ones.
+        sha256: the fingerprint that the weights must have; None takes them as they are.
 
     Raises:
-        ValueError: it has no such layer. OSError: the weights could not be fetched.
+        ValueError: no layers; once a training begins, one that it does not have. OSError then: no such weights.
     """
 
-    def __init__(self, layers=("block5_conv4",), weight=1 / 12.75**2, weights="imagenet"):
-        self.weights = weights
-        super().__init__(before_activation(weights), layers, weight)
+    def __init__(self, layers=("block5_conv4",), weight=1 / 12.75**2, weights="imagenet", sha256=None):
+        self.layers, self.weight = named(layers), checked_weight(weight)
+        self.weights, self.sha256 = weights, sha256
+
+    @functools.cached_property
+    def network(self):
+        """VGG19 without its top."""
+        network = before_activation(self.weights)
+        self.sha256 = self.sha256 or fingerprint(network)
+        return network
+
+    @functools.cached_property
+    def maps(self):
+        """From pictures to the layers' outputs."""
+        return maps_of(self.network, self.layers)
 
     def features(self, images):
         """The layers' outputs, of pictures as VGG19 was trained on."""
         return super().features(keras.applications.vgg19.preprocess_input((images + 1) * 127.5))
 
+    def check_model(self, model, adversarial):
+        """Refuse a model of grey pictures."""
+        if model.image_shape[-1] != 3:
+            raise ValueError("VGG19 sees pictures of 3 channels, and this model makes grey ones: choose other content.")
+
+    def check(self):
+        """Build the network; refuse weights that are not those of the config."""
+        super().check()
+        assert self.maps
+
     def get_config(self):
         """The arguments: the weights come from where they came from."""
-        return {"layers": self.layers, "weight": self.weight, "weights": self.weights}
+        return {"layers": self.layers, "weight": self.weight, "weights": self.weights, "sha256": self.sha256}
 
     @classmethod
     def from_config(cls, config):
         """The content that `get_config` described."""
-        return Content.from_config.__func__(cls, config)
+        return cls(**config)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -130,23 +165,61 @@ class DiscriminatorFeatures(Content):
 
     Args:
         weight: what the mean over layers is multiplied by; pixels count beside it, or it could not begin.
-        pixels: the weight of the pixels' absolute difference.
+        pixels: the weight of the pixels' absolute difference. Both are at least 0.
+
+    Raises:
+        ValueError: a weight that is none.
     """
 
     def __init__(self, weight=1.0, pixels=1.0):
-        self.weight, self.pixels = weight, pixels
+        self.weight, self.pixels = checked_weight(weight), checked_weight(pixels)
 
     def __call__(self, real, fake, discriminator):
         """The loss."""
-        layers = [layer.name for layer in discriminator.layers if isinstance(layer, keras.layers.LeakyReLU)]
-        maps = maps_of(discriminator, layers)
-        pairs = zip(*(keras.tree.flatten(maps(x, training=False)) for x in (real, fake)), strict=True)
+        maps = maps_of(discriminator, activations(discriminator))
+        pairs = zip(*(in_float32(maps(x, training=False)) for x in (real, fake)), strict=True)
         apart = [ops.mean(ops.abs(ops.stop_gradient(x) - y)) for x, y in pairs]
         return self.pixels * ops.mean(ops.abs(real - fake)) + self.weight * sum(apart) / len(apart)
+
+    def check_model(self, model, adversarial):
+        """Refuse a discriminator that rests, judges several pictures at once, or has no LeakyReLU."""
+        if not adversarial:
+            raise ValueError("DiscriminatorFeatures compares by what D has learnt, and with adversarial=0 it rests.")
+        if model.pack > 1 or not activations(model.discriminator):
+            raise ValueError("DiscriminatorFeatures takes a discriminator with LeakyReLU layers, and pack=1.")
 
     def get_config(self):
         """The arguments."""
         return {"weight": self.weight, "pixels": self.pixels}
+
+
+def activations(discriminator):
+    """The names of its LeakyReLU layers."""
+    return [layer.name for layer in discriminator.layers if isinstance(layer, keras.layers.LeakyReLU)]
+
+
+def in_float32(maps):
+    """A list of feature maps, whatever their network computes in."""
+    return [ops.cast(x, "float32") for x in keras.tree.flatten(maps)]
+
+
+def named(layers):
+    """A list of names, at least one; a text is one name.
+
+    Raises:
+        ValueError: none.
+    """
+    layers = [layers] if isinstance(layers, str) else list(layers)
+    if not layers:
+        raise ValueError("layers is a list of names of layers, at least one; saw none.")
+    return layers
+
+
+def checked_weight(weight):
+    """The weight; refuses what is no number of at least 0."""
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+        raise ValueError(f"The weight of a content loss is a number of at least 0; saw {weight!r}.")
+    return weight
 
 
 def get(content):
@@ -165,8 +238,6 @@ def get(content):
 def maps_of(network, layers):
     """The model from the images to those layers' outputs; it shares the network's weights."""
     known = [layer.name for layer in network.layers]
-    if not layers:
-        raise ValueError(f"{network.name}: name at least one of its layers: {', '.join(known)}.")
     for name in layers:
         names.check_choice(f"layer of {network.name}", name, known)
     images = network.inputs[0] if len(network.inputs) == 1 else network.inputs
@@ -177,10 +248,12 @@ def before_activation(weights):
     """VGG19 without its top, each convolution's activation a layer of its own."""
     try:
         network = keras.applications.VGG19(False, weights)
-    except Exception as error:  # Keras raises a plain one
-        if "URL fetch failure" not in str(error):
+    except Exception as error:  # Keras raises a plain one, or a ValueError of a path that is none
+        if "URL fetch failure" not in str(error) and "weights" not in str(error):
             raise
-        raise OSError(f"The weights of VGG19 could not be fetched; pass their path as weights=. {error}") from None
+        raise OSError(
+            f"The weights {weights!r} of VGG19 cannot be had; pass the path of a file as weights=. {error}"
+        ) from None
     images = x = keras.Input((None, None, 3), name="images")
     for layer in network.layers[1:]:
         if isinstance(layer, keras.layers.Conv2D):

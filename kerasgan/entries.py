@@ -146,6 +146,7 @@ def run_of(recipe, dataset, history, steps):
         "images_seen": steps * dataset.batch_size,
         "batch_size": dataset.batch_size,
         "seed": settings.get("seed", 0),
+        **({"start": settings["start"]} if "start" in settings else {}),
         "dtype_policy": settings.get("dtype_policy", "float32"),
         "minutes": round(sum(epoch["seconds"] for epoch in history) / 60, 1),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",

@@ -36,6 +36,11 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", be
     """
     folder, card = zoo.find(name)
     if card["kind"] == "upscaler":
+        if (n, tuple(seeds), protocol, tuple(beside)) != (SAMPLES, SEEDS, "modern", ()):
+            raise ValueError(
+                f"{card['name']} draws nothing: it is measured on whole sets, under both protocols of its papers. Leave"
+                " out n, seeds, protocol and beside."
+            )
         return of_upscaler(folder, card, source, write)
     protocols.check(protocol, card)
     if source is None and "test" not in card["data"]:
@@ -171,6 +176,8 @@ def verify(name):
     from scipy.stats import t as student
 
     _, card = zoo.find(name)
+    if card["kind"] == "upscaler":
+        raise ValueError(f"{card['name']} draws nothing, and its numbers have no spread: `kerasgan evaluate {name}`.")
     records = [record for record in card.get("metrics", []) if record.get("spread") is not None]
     if not records:
         raise ValueError(

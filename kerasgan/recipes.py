@@ -7,7 +7,8 @@
     [data]             train, validation, test: what `kerasgan.data.read` takes, of an upscaler `data.located`; licence
     [training]         epochs, batch_size, seed, dtype_policy; choose: average and discriminator of the epoch that
                        validation finds "best" become the entry, or the "last"; then it may `validate_every` so many;
-                       of an upscaler also crop, steps_per_epoch, degradation, and the entry to start from
+                       of an upscaler, where "best" is by PSNR and the default by pixels alone, also crop,
+                       steps_per_epoch, degradation, and the entry to start from
     [card]             what the model card says that no program can know
 
 Nothing here runs code from a file: names are looked up in tables, arguments are numbers, strings and lists.
@@ -52,7 +53,7 @@ NEEDED = {"model": {"variant"}, "data": {"train"}, "training": {"epochs", "batch
 NEEDED_BY_EXTRACTORS = {"compile": {"optimizer"}, "data": {"train", "validation", "test"}}
 READ_BY = {  # the keys of a section that this kind reads, where it reads not all
     "generator": {"augment": (), "training": PLAYED},
-    "upscaler": {"augment": ()},
+    "upscaler": {"augment": (), "card": ("kind", "title", "task", "paper", "summary", "weights_licence", "commercial")},
     "extractor": {
         "compile": ("optimizer",),
         "fine_tuning": (),
@@ -86,6 +87,7 @@ def read(path):
     if recipe["training"].get("seed", 0) >= SEEDS:
         raise ValueError(f"{path}: seed in [training] lies in [0, 2**31); saw {recipe['training']['seed']}.")
     check_card(path, recipe.get("card", {}))
+    check_texts(path, recipe)
     names.check_choice("value of choose", recipe["training"].get("choose", CHOICES[0]), CHOICES)
     if recipe["training"].get("validate_every", 1) > 1 and recipe["training"].get("choose") != "last":
         raise ValueError(f'{path}: validate_every is for choose = "last": the best epoch may be any.')
@@ -112,6 +114,16 @@ def check_keys(path, recipe):
             raise ValueError(f"{path}: {section} is a section, [{section}], with keys below it; saw {content!r}.")
         for key in content if section not in FREE else ():
             names.check_choice(f"key of [{section}]", key, sorted(SECTIONS[section]))
+
+
+def check_texts(path, recipe):
+    """Refuse sources of data, and an entry to start from, that are no texts; of test sets there may be a list."""
+    named = {f"{key} in [data]": value for key, value in recipe["data"].items()}
+    named |= {f"{key} in [training]": recipe["training"][key] for key in ("start",) if key in recipe["training"]}
+    for name, value in named.items():
+        texts = value if isinstance(value, list) and name.startswith("test") and value else [value]
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"{path}: {name} is text; saw {value!r}.")
 
 
 def check_card(path, card):

@@ -11,11 +11,16 @@ def zoo_table(found):
     rows = []
     for card in found:
         name, size = f"[{card['name']}](zoo/{card['name']})", sum(f["bytes"] for f in card["files"].values()) / 1e6
-        measured = [f"{m['metric'].replace('_', ' ')} {spread(m)}" for m in card.get("metrics", [])[:1]]
+        measured = [f"{m['metric'].replace('_', ' ')} {spread(m)}{where(m)}" for m in card.get("metrics", [])[:1]]
         anchors = [f"real data {real(m)}" for m in card.get("metrics", [])[:1] if real(m)]
         licence = card["licences"].get("weights")
         rows.append([name, card.get("title"), "; ".join(measured + anchors), f"{size:.1f} MB", licence])
     return table(["entry", "what", "measured", "size", "licence of the weights"], rows)
+
+
+def where(record):
+    """Which set of pictures, and how, where a card has several: ` on sr/Set5/hr, standard`."""
+    return f" on {record['set'].split('|')[0]}, {record['protocol']}" if "set" in record else ""
 
 
 def render(card):
@@ -68,14 +73,14 @@ def measured(records):
     ]
     lines = ["## Measured as in a paper" if is_paper(records[0]) else "## Measured", ""]
     head = ["metric", "this model", "real data", "verdict", alone, "by training seed"]
-    several = any(record.get("trainings") for record in records)
-    lines += table(head, numbers) if several else table(head[:-1], [row[:-1] for row in numbers])
+    kept = [i for i in range(len(head)) if i < 2 or any(row[i] for row in numbers)]
+    lines += table([head[i] for i in kept], [[row[i] for i in kept] for row in numbers])
     return [*lines, "", f"Protocol: {protocol(shared)}.", ""]
 
 
 def table(head, rows):
     """Lines of a markdown table."""
-    words = [["" if cell is None else str(cell).replace("|", "/") for cell in row] for row in rows]
+    words = [["" if cell is None else str(cell).replace("|", "\\|") for cell in row] for row in rows]
     body = [f"| {' | '.join(row)} |" for row in words]
     return [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *body]
 
@@ -125,5 +130,5 @@ def real(record):
 
 def protocol(record, without=()):
     """The protocol in words, without what was said of all metrics at once: a number never travels without it."""
-    skip = {"metric", "value", "spread", "real", "paper", "paper_spread", "better", "trainings", *without}
+    skip = {"metric", "value", "spread", "real", "paper", "paper_spread", "better", "trainings", "bicubic", *without}
     return "; ".join(f"{key} {value}" for key, value in record.items() if key not in skip)

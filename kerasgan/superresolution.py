@@ -10,9 +10,10 @@ from kerasgan.models import networks
 from kerasgan.resampling import imresize
 
 CROP = 96  # the paper's, of high pictures
+GENERATOR = ("scale", "channels", "width", "blocks", "kernel_size", "skip", "direct", "generator_norm")
 
 
-def prepared(recipe):
+def prepared(recipe, resume=False):
     """(compiled model, pairs, validation pictures or None) of a recipe: mistakes are found before the work.
 
     Raises:
@@ -29,7 +30,7 @@ def prepared(recipe):
     pairs = data.pairs_from(of["train"], crop=crop, batch_size=settings["batch_size"], seed=seed, degradation=kind,
                             steps=settings.get("steps_per_epoch"), **about)  # fmt: skip
     validation = data.pictures_from(of["validation"], **about) if "validation" in of else None
-    if start := settings.get("start"):
+    if (start := settings.get("start")) and not resume:  # a checkpoint has it all
         go_on(model, start)
     metrics = [PSNR(crop=model.scale)] if validation else []
     recipes.compile_model(model, recipe["compile"], settings["epochs"] * len(pairs), metrics)
@@ -42,13 +43,16 @@ def go_on(model, entry):
     Raises:
         ValueError: it is of another architecture.
     """
-    weights = zoo.load(entry, metrics=False).average.get_weights()
-    if [w.shape for w in weights] != [tuple(w.shape) for w in model.generator.weights]:
+    first = zoo.load(entry, metrics=False)
+    if type(first) is not type(model):
+        raise ValueError(f"{entry} makes no pictures larger: there is nothing to start from.")
+    if differ := [key for key in GENERATOR if first.config[key] != model.config[key]]:
+        words = ", ".join(f"{key} {first.config[key]!r} and {model.config[key]!r}" for key in differ)
         raise ValueError(
-            f"{entry} has another generator than this recipe: to start from it, give both the same [model]."
+            f"{entry} has another generator than this recipe, {words}: to start from it they have to agree."
         )
     for network in (model.generator, model.average):
-        network.set_weights(weights)
+        network.set_weights(first.average.get_weights())
 
 
 def upscaled(model, low):
@@ -75,7 +79,8 @@ def evaluate(card, model):
             for metric in scores._fields:
                 pair = {"value": getattr(scores, metric), "bicubic": getattr(theirs, metric)}
                 records.append({"metric": metric, **pair, "protocol": protocol.name, **about})
-        value, theirs = (detail_energy(made, crop) / detail_energy(pictures.high, crop) for made in both)
-        protocol = "of the originals' energy above half the Nyquist frequency"
-        records.append({"metric": "detail", "value": value, "bicubic": theirs, "protocol": protocol, **about})
+        if whole := detail_energy(pictures.high, crop):  # flat pictures have none
+            value, theirs = (detail_energy(made, crop) / whole for made in both)
+            protocol = "of the originals' energy above half the Nyquist frequency"
+            records.append({"metric": "detail", "value": value, "bicubic": theirs, "protocol": protocol, **about})
     return records

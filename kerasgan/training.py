@@ -52,7 +52,8 @@ def train(name, output=None, *, resume=False, source=None, epochs=None, seed=Non
             Where the recipe has a validation split and an extractor, and does not choose the "last", `entry` has
             average and discriminator of the epoch whose Frechet distance to that split was the least.
         resume: go on from the newest checkpoint of that folder, with the same recipe, source, epochs and seed.
-        source: other training data than the recipe's, as `kerasgan.data.read` takes them.
+        source: other training data than the recipe's, as `kerasgan.data.read` takes them; of an upscaler as
+            `kerasgan.data.pair_sources.located`.
         epochs, seed: instead of the recipe's; trainings that differ in the seed alone show what is chance.
         callbacks: Keras callbacks to add.
 
@@ -91,10 +92,9 @@ def train_game(path, recipe, run, **options):
 
 def train_upscaler(path, recipe, run, **options):
     """Train a variant that makes pictures larger in the folder `run`; Args and Raises as in `train`."""
-    model, pairs, validation = superresolution.prepared(recipe)
-    best = None
-    if validation and recipe["training"].get("choose") != "last":
-        best = BestPair(run / "best.weights.h5", "val_psnr", "max")
+    model, pairs, validation = superresolution.prepared(recipe, options["resume"])
+    choose = recipe["training"].get("choose", "last" if model.rules["adversarial"] else "best")
+    best = BestPair(run / "best.weights.h5", "val_psnr", "max") if validation and choose == "best" else None
     with alone(run):
         history = trained(recipe, run, model, pairs, [best] if best else [], validation=validation, **options)
         chosen = best and best.give_back(model)

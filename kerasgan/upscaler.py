@@ -40,7 +40,9 @@ class Upscaler:
         self.color_fix, self.max_megapixels = color_fix, max_megapixels
         self.overlap = max(BICUBIC, tiling.receptive_radius(self.network) + BACK * bool(color_fix))
         per_pixel = tiling.bytes_per_pixel(self.network) + HOST * self.scale**2 * self.channels
-        self.tile = tile or tiling.tile_within(tiling.bytes_of(max_memory), per_pixel, self.overlap)
+        self.tile = (
+            tile if tile is not None else tiling.tile_within(tiling.bytes_of(max_memory), per_pixel, self.overlap)
+        )
         tiling.check_tile(self.tile, self.overlap)
 
     def __call__(self, x, value_range=None, progress=None):

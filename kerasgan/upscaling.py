@@ -142,7 +142,9 @@ def upscale_files(
                 width, height = upscale_file(source, target, upscaler, compare, told)
                 yield Result(str(source), str(target), "written", f"{width} x {height}")
             except MISTAKES as error:
-                yield Result(str(source), str(target), "failed", str(error) or type(error).__name__)
+                said = str(error) or type(error).__name__
+                named = said if source.name in said else f"{source}: {said}"
+                yield Result(str(source), str(target), "failed", named)
 
     return results()
 

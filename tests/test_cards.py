@@ -185,10 +185,10 @@ def test_render(card):
         "# tiny\n\nDraws squares.\n",
         'model = kerasgan.load("tiny")\nimages = model.generate(16, seed=7)  # uint8 (16, 28, 28, 1)',
         "| parameters, generator | 1,234,567 |",
-        "| paper | A 2014 / B 2015 |",
+        "| paper | A 2014 \\| B 2015 |",
         "| latents | (100,), normal |",
         "| licence of the weights | CC0 |",
-        "| frechet_distance | 8.021 ± 0.11 (2 sampling seeds) | 0.6 | 13.4x real data |  |\n\nProtocol: n 500;",
+        "| frechet_distance | 8.021 ± 0.11 (2 sampling seeds) | 0.6 | 13.4x real data |\n\nProtocol: n 500;",
         "| steps | 7 |\n| batch size | 3 |",
     ):
         assert part in text
@@ -213,8 +213,14 @@ def test_the_words_of_a_record(card):
     assert rendering.verdict(record) == "13.4x real data" and rendering.verdict(record | {"real": 0}) == ""
     assert (rendering.spread(record), rendering.real(record)) == ("8.021 ± 0.11 (2 sampling seeds)", "0.6")
     assert (rendering.spread({"value": 0.5}), rendering.real({"value": 0.5})) == ("0.5", "")
-    assert rendering.protocol(record) == "n 500; seeds [1, 2]"
-    assert rendering.table(["a", "b"], [[1, None], ["x|y", 2]]) == ["| a | b |", "|---|---|", "| 1 |  |", "| x/y | 2 |"]
+    assert rendering.protocol(record) == "n 500; seeds [1, 2]" and rendering.where(record) == ""
+    assert rendering.where({"set": "Set5/hr|Set5/low", "protocol": "standard"}) == " on Set5/hr, standard"
+    assert rendering.table(["a", "b"], [[1, None], ["x|y", 2]]) == [
+        "| a | b |",
+        "|---|---|",
+        "| 1 |  |",
+        "| x\\|y | 2 |",
+    ]
 
 
 def test_publish_brings_everything_up_to_date(tmp_path, card):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerasgan import metrics
+from kerasgan import DCGAN, metrics
 from kerasgan.models import classifiers
 
 
@@ -135,3 +135,19 @@ def test_inception_without_a_network_says_what_to_do(monkeypatch):
     monkeypatch.setattr(keras.applications, "InceptionV3", fails)
     with pytest.raises(OSError, match="InceptionV3 could not be fetched; pass their path as weights=. URL fetch"):
         classifiers.inception()
+
+
+def test_a_model_measured_by_convnet_is_saved(tmp_path):
+    """Its layers are registered, and none of them needs the weights to say what it makes."""
+    keras.utils.set_random_seed(0)
+    classifier = classifiers.convnet((16, 16, 3), 2)
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 3)).astype("float32")
+    classifiers.adapt(classifier, images)
+    classifier.save(tmp_path / "c.keras")
+    again = keras.saving.load_model(tmp_path / "c.keras")
+    np.testing.assert_array_equal(again.predict(images, verbose=0), classifier.predict(images, verbose=0))
+    model = DCGAN((16, 16, 3), latent_size=4, width=4)
+    model.compile(metrics=[metrics.FrechetDistance(classifiers.extractor(classifier))])
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").measures[0].name == "frechet_distance"
+    assert classifiers.Whitening().compute_output_shape((None, 9, None, 3)) == (None, 8, None, 24)

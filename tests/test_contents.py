@@ -7,6 +7,7 @@ from goldens import srgan
 from keras import ops
 
 from kerasgan import contents
+from kerasgan.models import networks
 
 
 @pytest.fixture
@@ -47,8 +48,13 @@ def test_features_by_hand(pair):
     assert float(content(real, fake)) == pytest.approx(expected, rel=1e-4)
     with pytest.raises(ValueError, match="Unknown layer of eye 'maps'. Did you mean 'map'"):
         contents.Features(eye, ["maps"])
-    with pytest.raises(ValueError, match="eye: name at least one of its layers"):
-        contents.maps_of(eye, [])
+    assert contents.maps_of(eye, ["map"]).output[0].shape[-1] == 4
+    assert contents.Features(eye, "map").layers == contents.named(["map"]) == ["map"]  # a text is one name
+    with pytest.raises(ValueError, match="at least one; saw none"):
+        contents.Features(eye, [])
+    for weight in ("1", -1, float("nan"), True):
+        with pytest.raises(ValueError, match="The weight of a content loss is a number of at least 0; saw"):
+            contents.checked_weight(weight)
 
 
 def test_a_network_that_lost_its_weights_is_refused():
@@ -78,7 +84,20 @@ def test_vgg19_before_its_activation():
         made = keras.Model(network_.inputs[0], network_.get_layer(name).output)(prepared)
         expected = made if network_ is seen else expected  # noqa: F821
         np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-4)
-    assert contents.VGG19.from_config({"layers": ["block1_conv1"], "weights": None}).weights is None
+
+
+def test_vgg19_is_read_when_a_training_begins(tmp_path):
+    """Who loads a model to use it needs no weights; who trains on needs the same."""
+    content = contents.VGG19(["block1_conv1"], weights=None)
+    assert content.sha256 is None
+    content.check()
+    again = contents.VGG19.from_config(content.get_config())  # random ones, which are others
+    with pytest.raises(ValueError, match="The content network's weights have SHA-256"):
+        again.check()
+    gone = contents.VGG19(weights=str(tmp_path / "gone.weights.h5"))
+    assert gone.get_config()["weights"].endswith("gone.weights.h5")
+    with pytest.raises(OSError, match="of VGG19 cannot be had; pass the path of a file as weights="):
+        gone.check()
 
 
 def test_vgg19_without_a_network_says_what_to_do(monkeypatch):
@@ -86,8 +105,8 @@ def test_vgg19_without_a_network_says_what_to_do(monkeypatch):
         raise Exception("URL fetch failure on https://somewhere/x.h5: None -- nodename nor servname provided")
 
     monkeypatch.setattr(keras.applications, "VGG19", fails)
-    with pytest.raises(OSError, match="VGG19 could not be fetched; pass their path as weights=. URL fetch"):
-        contents.VGG19()
+    with pytest.raises(OSError, match="The weights 'imagenet' of VGG19 cannot be had; pass the path .* URL fetch"):
+        contents.VGG19().check()
 
 
 def test_discriminator_features_by_hand(pair):
@@ -101,6 +120,39 @@ def test_discriminator_features_by_hand(pair):
     content = contents.DiscriminatorFeatures(weight=3.0, pixels=2.0)
     expected = 2 * np.abs(real - fake).mean() + 3 * apart
     assert float(content(real, fake, keras.Model(images, scores))) == pytest.approx(expected, rel=1e-5)
+
+
+def test_content_that_fits_no_model():
+    """Each is refused by `compile`, before anything changes."""
+    grey, colour = srgan(), srgan(channels=3)
+    no_relu = keras.Sequential(
+        [keras.Input((None, None, 1)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)]
+    )
+    for model, content, options, complaint in (
+        (grey, contents.VGG19(weights=None), {}, "VGG19 sees pictures of 3 channels, and this model makes grey ones"),
+        (grey, contents.Features(network(), ["map"]), {}, "takes pictures of 3 channels; the model makes 1"),
+        (grey, contents.DiscriminatorFeatures(), {"adversarial": 0}, "with adversarial=0 it rests"),
+        (srgan(pack=2), contents.DiscriminatorFeatures(), {}, "with LeakyReLU layers, and pack=1"),
+        (srgan(discriminator=no_relu), contents.DiscriminatorFeatures(), {}, "with LeakyReLU layers, and pack=1"),
+    ):
+        with pytest.raises(ValueError, match=complaint):
+            model.compile(content=content, **options)
+        assert not model.compiled
+    colour.compile(content=contents.Features(network(), ["map"]))
+    contents.Content().check_model(grey, 0.0)  # pixels fit all
+    assert len(contents.activations(colour.discriminator)) == 8
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_compares_in_float32(policy):
+    with networks.policy(policy):
+        model = srgan(channels=3)
+        content = contents.Features(network(), ["map"])
+    low, high = np.zeros((4, 8, 8, 3), "uint8"), np.full((4, 16, 16, 3), 200, "uint8")
+    for each in (content, contents.DiscriminatorFeatures()):
+        model.compile(content=each)
+        assert np.isfinite(model.fit(low, high, verbose=0).history["content_loss"]).all()
+    assert {x.dtype for x in contents.in_float32([np.zeros(2, "float16")])} == {keras.ops.zeros(2).dtype}
 
 
 @pytest.mark.parametrize("kind", ["features", "discriminator"])

@@ -155,7 +155,7 @@ def test_pictures_come_whole_one_after_the_other():
     high = photos()
     dataset = data.Pictures(high, scale=4)
     assert len(dataset) == 3 and dataset.channels == 3
-    streamed = list(data.one_by_one(dataset).as_numpy_iterator())
+    streamed = list(pair_sources.one_by_one(dataset).as_numpy_iterator())
     for i, picture in enumerate(high):
         height, width = (side // 4 * 4 for side in picture.shape[:2])
         low, whole = dataset[i]
@@ -164,7 +164,7 @@ def test_pictures_come_whole_one_after_the_other():
         for mine, other in zip((low, whole), streamed[i], strict=True):
             np.testing.assert_array_equal(mine, other)
     pairs = data.Pairs(high, scale=4, crop=16)
-    assert data.one_by_one(pairs) is pairs and pairs.fingerprint != dataset.fingerprint
+    assert pair_sources.one_by_one(pairs) is pairs and pairs.fingerprint != dataset.fingerprint
 
 
 def test_pictures_from_folder(tmp_path):
@@ -195,3 +195,45 @@ def test_pairs_of():
 def stream_of(batches):
     """A Python generator of them."""
     yield from batches
+
+
+def test_measured_of():
+    pictures = data.Pictures(photos(2), scale=2)
+    x, y, size = data.measured_of(pictures, scale=2, channels=3)
+    assert (y, size) == (None, None) and len(list(x)) == 2
+    with pytest.raises(ValueError, match="value_range is for arrays"):
+        data.measured_of(pictures, scale=2, channels=3, value_range=(0, 1))
+    pair_sources.check_fits(pictures, 2, 3)
+
+
+def test_looked_at_sees_both_halves():
+    low, high = np.zeros((2, 4, 4, 1), "uint8"), np.zeros((2, 8, 8, 1), "uint8")
+    stream, size = pair_sources.looked_at(stream_of([(low, high)]), 1)
+    assert size == 2 and len(list(stream)) == 1
+    with pytest.raises(ValueError, match="batches, and those of this stream are none"):
+        pair_sources.looked_at(stream_of([low]), 1)
+
+
+def test_refused_arrays():
+    high = np.zeros((3, 8, 8, 1), "uint8")
+    with pytest.raises(ValueError, match=r"low has 2 for 3 high pictures: give one for each"):
+        pair_sources.of_arrays(high[:2, :4, :4], high, 2)
+    with pytest.raises(ValueError, match=r"Pairs are arrays .* saw low \(2,\) and high"):
+        pair_sources.of_arrays([1, 2], high, 2)
+    with pytest.raises(ValueError, match='degradation="mild" makes low pictures, and these were given'):
+        data.Pairs(list(high), [x[:4, :4] for x in high], scale=2, crop=8, degradation="mild")
+    for scale in (5, 2.0, "2"):
+        with pytest.raises(ValueError, match=f"scale is 2, 3 or 4; saw {scale!r}"):
+            pairs.check_scale(scale)
+
+
+def test_two_pictures_of_one_name(tmp_path):
+    """Both count; but which is whose other, nobody can say."""
+    for name in ("a.png", "a.bmp"):
+        images.write(tmp_path / name, photos(1)[0])
+    assert len(data.pictures_from_folder(tmp_path, scale=2)) == 2
+    with pytest.raises(ValueError, match="have one name: which belongs to its other"):
+        data.pictures_from_folder(tmp_path, tmp_path, scale=2)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="There is no picture in .*empty"):
+        data.pictures_from_folder(tmp_path / "empty")

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from goldens import srgan
+from goldens import dcgan, srgan
 from keras import ops
 
-from kerasgan import SRGAN, data, losses
+from kerasgan import SRGAN, callbacks, data, losses, penalties
 from kerasgan.images import to_uint8
 from kerasgan.layers import PixelShuffle
 from kerasgan.metrics import psnr
@@ -163,12 +163,12 @@ def test_whole_pictures_are_measured(tmp_path):
 @pytest.mark.parametrize(
     "options, complaint",
     [
-        ({"scale": 5}, "scale is 2 or 3 or 4; saw 5"),
+        ({"scale": 5}, "scale is 2, 3 or 4; saw 5"),
         ({"channels": 4}, "channels is 1 or 3; saw 4"),
         ({"width": 0}, "width is an integer of at least 1; saw 0"),
         ({"skip": 1}, "skip is True or False; saw 1"),
         ({"discriminator_units": 8}, "which needs a size: say the crop, 96 in the paper"),
-        ({"generator": keras.Sequential([keras.Input((8, 8, 3)), PixelShuffle(1)])}, "saw one that takes"),
+        ({"generator": keras.Sequential([keras.Input((8, 8, 3)), PixelShuffle(1)])}, "pictures of any size"),
     ],
 )
 def test_refused_networks(options, complaint):
@@ -180,7 +180,7 @@ def test_check_generator():
     low = keras.Input((None, None, 1))
     three = keras.Model(low, PixelShuffle(3)(keras.layers.Conv2D(9, 3, padding="same")(low)))
     check_generator(three, 3)
-    with pytest.raises(ValueError, match=r"makes it 2 times larger; saw .* makes \(24, 36\) of \(8, 12\)"):
+    with pytest.raises(ValueError, match=r"2 times larger, \(8, 12, 1\) to \(16, 24, 1\); saw \(24, 36, 1\)"):
         check_generator(three, 2)
 
 
@@ -193,10 +193,13 @@ def test_refused_rules():
             "alternate is for a game, and adversarial=0 trains the generator alone",
         ),
         ({"adversarial": 0.0, "discriminator_steps": 2}, "discriminator_steps is for a game"),
+        ({"adversarial": 0.0, "penalty": penalties.r1(1.0)}, "penalty is for a game"),
+        ({"adversarial": 0.0, "instance_noise": 0.1}, "instance_noise is for a game"),
         ({"content": "l3"}, "Unknown content 'l3'"),
     ):
         with pytest.raises(ValueError, match=complaint):
             model.compile(**game)
+    rules.check_no_game({"loss": "nonsaturating", "penalty": None, "jit_compile": True})  # what says nothing of a game
     with pytest.raises(TypeError, match="no argument 'contents'. Did you mean 'content'"):
         model.compile(contents="l1")
 
@@ -210,8 +213,8 @@ def test_refused_pictures():
         ((data.Pictures(list(high), scale=2),), {}, "learns from pairs"),
         ((low, high[:, :12]), {}, "not 2 times smaller"),
         ((high, low), {}, "not 2 times smaller"),
-        ((low.astype("float32"), high.astype("float32")), {}, "a picture is uint8"),
-        ((low, high), {"value_range": (0, 1)}, "value_range is of no use here"),
+        ((low.astype("float32"), high.astype("float32")), {}, "Pairs are learnt from uint8 pictures; saw float32"),
+        ((low, high), {"value_range": (0, 1)}, "value_range=.0, 1.: round them"),
         ((pairs,), {"batch_size": 3}, "batch_size and value_range are for arrays"),
         ((pairs,), {"shuffle": False}, "shuffle=False is of no use here"),
         ((data.Pairs(list(high), scale=4, crop=8),), {}, "these pairs are of scale 4"),
@@ -222,13 +225,36 @@ def test_refused_pictures():
             model.fit(*given, verbose=0, **options)
     with pytest.raises(ValueError, match="Super-resolution learns from"):
         model.evaluate(low, high[:, :12], verbose=0)
+    for given, complaint in (
+        (None, "There are no pictures|measured by pairs"),
+        (low, "measured by pairs"),
+        (data.Pictures(list(high), scale=4), "these pairs are of scale 4"),
+        ((batch for batch in [(low + 1.0, high + 1.0)]), r"Float images lie in"),
+        ((batch for batch in [(low, high.astype("int32"))]), "Images are uint8, or floats"),
+        ((batch for batch in [(np.zeros((2, 8, 8, 3)), np.zeros((2, 16, 16, 3)))]), "this stream's have 3"),
+    ):
+        with pytest.raises(ValueError, match=complaint):
+            model.evaluate(given, verbose=0)
+    for callback in (callbacks.SampleGrid("nowhere"), callbacks.CollapseWatch(np.stack(photos(side=16)))):
+        with pytest.raises(ValueError, match="looks at samples, and SRGAN draws none: leave it out"):
+            model.fit(pairs, verbose=0, callbacks=[callback])
+    callbacks.check_draws(callbacks.SampleGrid("nowhere"), dcgan())
     assert int(model.step) == 0
+
+
+def test_crops_of_another_size():
+    """With noise on the images, and packed: nothing is bound to the size of the first crops."""
+    model = srgan(pack=2)
+    model.compile(instance_noise=0.1)
+    for side in (16, 12):
+        model.fit(data.Pairs(photos(), scale=2, crop=side, batch_size=4, steps=2), verbose=0)
+    assert int(model.step) == 4
 
 
 def test_check_known():
     rules.check_known("scale", 2, (2, 3, 4))
-    for value in (5, True, "2", None):
-        with pytest.raises(ValueError, match=f"scale is 2 or 3 or 4; saw {value!r}."):
+    for value in (5, True, "2", None, 2.0):
+        with pytest.raises(ValueError, match=f"scale is 2, 3 or 4; saw {value!r}."):
             rules.check_known("scale", value, (2, 3, 4))
 
 

@@ -125,8 +125,10 @@ def test_the_second_stage_starts_from_the_first(entry, place, tmp_path):
     for mine, theirs in zip(model.generator.get_weights(), zoo.load(entry).average.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     second = training.train(recipe, tmp_path / "second", epochs=1, verbose=0)
+    assert zoo.info(second)["training"]["start"] == entry.as_posix()
+    assert "chosen" not in zoo.info(second)["training"], "PSNR would choose the least of the game"
     assert zoo.info(second)["parameters"].keys() == {"generator", "discriminator"} and zoo.verify(second)["ok"]
-    with pytest.raises(ValueError, match="has another generator than this recipe"):
+    with pytest.raises(ValueError, match="has another generator than this recipe, blocks 1 and 2"):
         superresolution.go_on(kerasgan.SRGAN(2, width=4, blocks=2), entry)
 
 
@@ -168,6 +170,11 @@ def test_measured_on_every_set_in_both_protocols(entry, tmp_path):
     assert last["psnr", metrics.STANDARD.name]["bicubic"] == bicubic.psnr
     assert "against bicubic's" in rendering.verdict(records[0])
     assert cards.read(entry)["metrics"] == records
+    for options in ({"n": 5}, {"protocol": "paper"}, {"beside": ["x"]}):
+        with pytest.raises(ValueError, match="draws nothing: it is measured on whole sets"):
+            evaluation.evaluate(entry, **options)
+    with pytest.raises(ValueError, match="its numbers have no spread"):
+        evaluation.verify(entry)
     alone = evaluation.of_upscaler(*zoo.find(entry), source="photos[3:5]")
     assert [r["set"] for r in alone] == ["photos[3:5]"] * 5
     evaluation.write_card(entry, cards.read(entry) | {"metrics": []})
@@ -189,6 +196,10 @@ def test_psnr_streams():
 
 
 def test_content_of_a_recipe():
+    sections = {"data": {"train": "a", "test": ["b", "c"]}, "training": {"start": "d"}}
+    recipes.check_texts("x.toml", sections)
+    with pytest.raises(ValueError, match=r"x.toml: test in \[data\] is text; saw \[\]"):
+        recipes.check_texts("x.toml", {**sections, "data": {"test": []}})
     assert recipes.content("mse").kind == "mse"
     assert recipes.content({"kind": "discriminator", "weight": 2.0}).weight == 2.0
     with pytest.raises(ValueError, match="Unknown kind of content 'vgg'. Did you mean 'vgg19'"):
@@ -205,6 +216,9 @@ def test_content_of_a_recipe():
         (("adversarial = 0.0", "adversarial = -1.0"), r"adversarial lies in \[0, inf\); saw -1.0"),
         (('train = "photos[2:]"', 'train = "absent"'), "There is no folder"),
         (("crop = 16", "crop = 64"), "smaller than the crop of 64"),
+        (('test = ["photos[:2]", "large|small"]', "test = 3"), "test in .data. is text; saw 3"),
+        (("crop = 16", "crop = 16\nstart = 3"), "start in .training. is text; saw 3"),
+        (("title =", 'extractor = "lenet_mnist"\ntitle ='), "of .card. the upscaler reads .*; saw extractor"),
     ],
 )
 def test_refused_recipes(change, complaint, tmp_path):

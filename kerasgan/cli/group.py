@@ -77,6 +77,8 @@ def generator(model, name):
     Raises:
         ValueError: it is a classifier, or some other Keras model.
     """
+    if hasattr(model, "upscale"):
+        raise ValueError(f"{name} draws no images, it makes pictures larger: kerasgan upscale ... --model {name}")
     if not hasattr(model, "generate"):
         raise ValueError(f"{name} draws no images: it is {type(model).__name__} {model.name!r}, not a GAN.")
     return model

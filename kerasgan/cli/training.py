@@ -11,7 +11,11 @@ from kerasgan.cli.group import as_json, generator, main, show
 @click.argument("name")
 @click.option("-o", "--output", help="The folder of the run.  [default: runs/NAME]")
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
-@click.option("--data", "source", help="Other training data: a folder of pictures, an .npz, or tfds:NAME:SPLIT.")
+@click.option(
+    "--data",
+    "source",
+    help="Other training data: a folder of pictures, an .npz, or tfds:NAME:SPLIT; of an upscaler HIGH|LOW too.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Instead of the recipe's.")
 @click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run's folder.")
@@ -40,7 +44,9 @@ def train(name, output, resume, source, epochs, seed, tensorboard, as_json):
         if hasattr(progress, "bar"):
             progress.bar.stop()  # Keras tells no callback of an error, and the bar hides the cursor
     value = {"name": name, "entry": str(entry)}
-    show(value, as_json, lambda v: f"Trained. Use it: kerasgan.load({v['entry']!r}), or kerasgan generate {v['entry']}")
+    uses = {"upscaler": f"kerasgan upscale ... --model {entry}", "extractor": f"kerasgan info {entry}"}
+    use = uses.get(recipes.read(recipe)["card"].get("kind"), f"kerasgan generate {entry}")
+    show(value, as_json, lambda v: f"Trained. Use it: kerasgan.load({v['entry']!r}), or {use}")
 
 
 def tensorboard_callback(folder):
@@ -112,11 +118,14 @@ def evaluate(name, source, n, protocol, beside, write, as_json):
 @main.command()
 @click.argument("name")
 @click.option("-o", "--output", required=True, help="A .tflite file, or a folder for a SavedModel.")
+@click.option("--batch-size", type=click.IntRange(1), help="Of a .tflite of fixed batch.  [default: any]")
+@click.option("--size", type=click.IntRange(1), nargs=2, help="Of an upscaler: height and width of what goes in.")
 @click.option("--overwrite", is_flag=True, help="Replace what lies there.")
 @as_json
-def export(name, output, overwrite, as_json):
+def export(name, output, as_json, **options):
     """Write the generator of NAME as a SavedModel or .tflite, with a side-car and its measured error."""
     from kerasgan import zoo
 
-    value = generator(zoo.load(name, metrics=False), name).export(output, overwrite=overwrite)
+    model = zoo.load(name, metrics=False)
+    value = (model if hasattr(model, "upscale") else generator(model, name)).export(output, **options)
     show(value, as_json, lambda v: f"{v['path']}: largest difference to Keras {v['max_difference']:.1e}")

@@ -2,7 +2,7 @@
 
 from kerasgan.data.dataset import Dataset, Stream, dataset_of, from_arrays, peek, pipeline, some
 from kerasgan.data.pair_sources import (
-    one_by_one,
+    measured_of,
     pairs_from,
     pairs_from_folder,
     pairs_of,
@@ -24,7 +24,7 @@ __all__ = [
     "from_npz",
     "from_tfds",
     "labels_of",
-    "one_by_one",
+    "measured_of",
     "pairs_from",
     "pairs_from_folder",
     "pairs_of",

@@ -178,9 +178,10 @@ def dataset_of(x, y=None, *, batch_size=None, seed=0, shuffle=True, value_range=
             raise ValueError("shuffle=False is for arrays: this Dataset shuffles; make it with shuffle=False.")
         pictures.check(dataset.images[:1], image_shape)
         return x, dataset.batch_size
-    first, x = peek(x)
-    if first is None:
+    batch, x = peek(x)
+    if batch is None:
         return x, None
+    first = first_of(batch)
     pictures.check(first, image_shape)
     return x, len(first)
 
@@ -194,9 +195,10 @@ def some(x, n):
     dataset = x.dataset if isinstance(x, Stream) else x
     if isinstance(dataset, Dataset):
         return dataset.images[:: -(-len(dataset.images) // n)]
-    first, _ = (None, x) if inspect.isgenerator(x) else peek(x)
-    if first is None:
+    batch, _ = (None, x) if inspect.isgenerator(x) else peek(x)
+    if batch is None:
         raise ValueError("The scale of such data cannot be found without using it up: call adapt(images) before fit.")
+    first = first_of(batch)
     if isinstance(x, keras.utils.PyDataset) or not hasattr(x, "take"):
         return first
     batches = [keras.tree.flatten(batch)[0] for batch in x.take(-(-n // len(first))).as_numpy_iterator()]
@@ -204,7 +206,7 @@ def some(x, n):
 
 
 def peek(x):
-    """(The images of the first batch, or None if there is none to see; `x`, none of whose batches are used up)."""
+    """(The first batch, or None if there is none to see; `x`, none of whose batches are used up)."""
     tf = sys.modules.get("tensorflow")
     if isinstance(x, keras.utils.PyDataset):
         batch = x[0]
@@ -219,8 +221,12 @@ def peek(x):
         batch = next(iter(x), None)
     else:
         return None, x
-    batch = batch[0] if isinstance(batch, list | tuple) else batch
-    return None if batch is None else keras.ops.convert_to_numpy(batch), x
+    return batch, x
+
+
+def first_of(batch):
+    """The images of a batch, or of (images, labels): an array."""
+    return keras.ops.convert_to_numpy(batch[0] if isinstance(batch, list | tuple) else batch)
 
 
 def put_back(first, rest):

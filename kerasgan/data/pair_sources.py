@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerasgan import images as pictures
-from kerasgan.data.dataset import Stream, dataset_of
+from kerasgan.data.dataset import Stream, peek
 from kerasgan.data.pairs import Pairs, Pictures
 from kerasgan.data.sources import pictures_below
 
@@ -65,13 +65,17 @@ def read_both(high, low, channels, part=slice(None)):
     Args:
         part: which of them, in the order of their names.
     """
-    files, others = found_in(high), found_in(high if low is None else low)
+    files = found_in(high, apart=low is None)
+    others = files if low is None else found_in(low)
     if lonely := sorted(files.keys() ^ others.keys()):
         raise FileNotFoundError(
             f"{len(lonely)} pictures are in one of {high} and {low} alone, such as {lonely[0]}: each needs another"
             " of its name."
         )
-    names = sorted(files)[part]
+    if not (names := sorted(files)[part]):
+        raise ValueError(
+            f"There is no picture in {high}{'' if part == slice(None) else f', {part.start}:{part.stop}'}."
+        )
     smaller = None if low is None else [pictures.read(others[name], channels) for name in names]
     read = [pictures.read(files[name], channels) for name in names]
     return {"high": read, "low": smaller, "names": [str(files[name]) for name in names]}
@@ -93,27 +97,74 @@ def pairs_of(x, y=None, *, scale, channels, batch_size=None, seed=0, shuffle=Tru
     """
     if y is None and (isinstance(x, list | tuple) or hasattr(x, "__array__") or type(x) is Pictures):
         raise ValueError("Super-resolution learns from pairs: pass low and high pictures, or kerasgan.data.Pairs.")
-    pairs = x.dataset if isinstance(x, Stream) else x
+    if x is None:
+        raise ValueError("There are no pictures: pass kerasgan.data.Pairs, or low and high pictures.")
     if y is not None:
-        if value_range is not None:
-            raise ValueError("value_range is of no use here: pairs are learnt from uint8 pictures.")
-        crop = min(np.shape(y)[1:3], default=0) // scale * scale
-        batch_size = batch_size or min(16, len(y))
-        x = pairs = Pairs(
-            y, x, scale=scale, crop=crop, batch_size=batch_size, steps=-(-len(y) // batch_size), seed=seed
-        )
-    elif not isinstance(pairs, Pairs):
-        return dataset_of(x, batch_size=batch_size, shuffle=shuffle, value_range=value_range)
+        x = of_arrays(x, y, scale, batch_size, seed, value_range)
     elif batch_size is not None or value_range is not None:
-        raise ValueError("batch_size and value_range are for arrays: these Pairs have theirs.")
+        raise ValueError("batch_size and value_range are for arrays: these come in batches of their own.")
+    pairs = x.dataset if isinstance(x, Stream) else x
+    if not isinstance(pairs, Pairs):
+        return looked_at(x, channels)
     if not shuffle:
         raise ValueError("shuffle=False is of no use here: crops are drawn at random.")
+    check_fits(pairs, scale, channels)
+    return x, pairs.batch_size
+
+
+def of_arrays(low, high, scale, batch_size=None, seed=0, value_range=None):
+    """Pairs of arrays of low and high pictures (n, h, w, c); a crop is as long as a picture's shorter side."""
+    low, high = np.asarray(low), np.asarray(high)
+    if value_range is not None or high.dtype != np.uint8:
+        raise ValueError(
+            f"Pairs are learnt from uint8 pictures; saw {high.dtype}, value_range={value_range}: round them."
+        )
+    if low.ndim != 4 or high.ndim != 4 or min(high.shape) < 1:
+        raise ValueError(f"Pairs are arrays (n, height, width, channels); saw low {low.shape} and high {high.shape}.")
+    batch_size = batch_size or min(16, len(high))
+    crop = max(min(high.shape[1:3]) // scale, 1) * scale
+    return Pairs(high, low, scale=scale, crop=crop, batch_size=batch_size, steps=-(-len(high) // batch_size), seed=seed)
+
+
+def looked_at(x, channels):
+    """(a stream of (low, high) batches, how many one has), after a look at the first: both halves, not used up."""
+    batch, x = peek(x)
+    if batch is None:
+        return x, None
+    if not isinstance(batch, list | tuple) or len(batch) != 2:
+        raise ValueError("Super-resolution learns from (low, high) batches, and those of this stream are none.")
+    for half in map(keras.ops.convert_to_numpy, batch):
+        pictures.check(half)
+        if half.shape[-1] != channels:
+            raise ValueError(f"The model makes pictures of {channels} channels; this stream's have {half.shape[-1]}.")
+    return x, len(batch[0])
+
+
+def check_fits(pairs, scale, channels):
+    """Refuse Pairs or Pictures of another scale or number of channels than the model's."""
     if (pairs.scale, pairs.channels) != (scale, channels):
         raise ValueError(
             f"The model makes pictures of {channels} channels {scale} times larger; these pairs are of scale"
             f" {pairs.scale} and have {pairs.channels} channels."
         )
-    return x, pairs.batch_size
+
+
+def measured_of(x, *, scale, channels, value_range=None):
+    """(what `evaluate` goes through, None, None): Pairs, Pictures, or another stream of (low, high) batches.
+
+    Raises:
+        ValueError: pictures without the others, or what `pairs_of` refuses.
+    """
+    if x is None or isinstance(x, list | tuple) or hasattr(x, "__array__"):
+        raise ValueError(
+            "Super-resolution is measured by pairs: pass low and high pictures, or kerasgan.data.Pictures."
+        )
+    if value_range is not None:
+        raise ValueError("value_range is for arrays: scale a tf.data.Dataset with map.")
+    if isinstance(x, Pictures):
+        check_fits(x, scale, channels)
+        return one_by_one(x), None, None
+    return looked_at(x, channels)[0], None, None
 
 
 def one_by_one(x):
@@ -132,9 +183,20 @@ def one_by_one(x):
     return tf.data.Dataset.range(len(x)).map(picture)
 
 
-def found_in(folder):
-    """{path below the folder, without suffix: path} of its pictures."""
+def found_in(folder, apart=False):
+    """{path below the folder, without suffix: path} of its pictures; `apart`: with it.
+
+    Raises:
+        FileNotFoundError: no such folder. ValueError: two pictures of one name.
+    """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}.")
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in pictures_below(folder)}
+        where = "" if folder.is_absolute() else " What is relative lies in KERASGAN_DATA, if that is set."
+        raise FileNotFoundError(f"There is no folder {folder}.{where}")
+    found = {}
+    for path in pictures_below(folder):
+        name = path.relative_to(folder).with_suffix(path.suffix if apart else "").as_posix()
+        if name in found:
+            raise ValueError(f"{found[name]} and {path} have one name: which belongs to its other? Take one out.")
+        found[name] = path
+    return found

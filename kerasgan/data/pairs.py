@@ -29,8 +29,12 @@ class Pictures(keras.utils.PyDataset):
 
     def __init__(self, high, low=None, *, scale=4, names=None, least=1):
         super().__init__()
+        check_scale(scale)
         if not len(high):
-            raise ValueError("There are no pictures: nothing can be learnt from none.")
+            raise ValueError("There are no pictures: nothing can be learnt or measured with none.")
+        for name, others in dict(low=low, names=names).items():
+            if others is not None and len(others) != len(high):
+                raise ValueError(f"{name} has {len(others)} for {len(high)} high pictures: give one for each.")
         names = [f"picture {i}" for i in range(len(high))] if names is None else list(names)
         self.high = [whole(image, name, scale, least) for image, name in zip(high, names, strict=True)]
         if len(shapes := {image.shape[2] for image in self.high}) > 1:
@@ -93,6 +97,8 @@ class Pairs(Pictures):
         self, high, low=None, *, scale=4, crop=96, batch_size=16, steps=None, degradation="bicubic", seed=0, names=None
     ):
         check_options(scale, crop, batch_size, steps, degradation)
+        if low is not None and degradation != "bicubic":
+            raise ValueError(f'degradation="{degradation}" makes low pictures, and these were given: leave one out.')
         super().__init__(high, low, scale=scale, names=names, least=crop)
         self.crop, self.batch_size, self.degradation = crop, batch_size, degradation
         self.seed, self.steps = random.seed_of(seed), steps or -(-16 * len(self.high) // batch_size)
@@ -162,14 +168,19 @@ def spoilt(high, scale, rng):
 
 def check_options(scale, crop, batch_size, steps, degradation):
     """Refuse what makes no pairs."""
-    if scale not in SCALES:
-        raise ValueError(f"scale is 2, 3 or 4; saw {scale!r}.")
+    check_scale(scale)
     for name, value in {"crop": crop, "batch_size": batch_size, **({} if steps is None else {"steps": steps})}.items():
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
             raise ValueError(f"{name} is an integer of at least 1; saw {value!r}.")
     if crop % scale:
         raise ValueError(f"crop is a multiple of scale={scale}; saw {crop}: choose {crop - crop % scale or scale}.")
     names.check_choice("degradation", degradation, ("bicubic", "mild"))
+
+
+def check_scale(scale):
+    """Refuse another scale than those of `SCALES`."""
+    if type(scale) is not int or scale not in SCALES:
+        raise ValueError(f"scale is 2, 3 or 4; saw {scale!r}.")
 
 
 def whole(image, name, scale, crop):
@@ -179,8 +190,8 @@ def whole(image, name, scale, crop):
         raise ValueError(f"{name}: a picture is uint8 (height, width, 1 or 3); saw {image.dtype} {image.shape}.")
     height, width = (side - side % scale for side in image.shape[:2])
     if min(height, width) < crop:
-        raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]}, smaller than the crop of {crop}: take it out,"
-                         " or choose a smaller crop.")  # fmt: skip
+        what = f"the crop of {crop}: take it out, or choose a smaller crop" if crop > 1 else f"the scale of {scale}"
+        raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]}, smaller than {what}.")
     return image[:height, :width]
 
 

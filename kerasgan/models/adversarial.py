@@ -234,7 +234,7 @@ class Adversarial(Trainable):
             images = self.rules["augment"](images, seed)
         if self.rules["instance_noise"] is not None:
             deviation = self.scheduled(self.rules["instance_noise"])
-            images = images + deviation * self.draw(images, images.shape[1:], "normal", seed)
+            images = images + deviation * self.draw(images, ops.shape(images)[1:], "normal", seed)
         judged = [networks.packed(images, self.pack)]
         if labels is not None:
             judged.append(ops.reshape(labels, (-1, self.pack * self.classes)))

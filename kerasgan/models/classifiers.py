@@ -82,6 +82,7 @@ def convnet(image_shape=(32, 32, 3), classes=10, width=24):
     return keras.Model(images, layers.Dense(classes, name="logits")(features), name="convnet")
 
 
+@keras.saving.register_keras_serializable("kerasgan")
 class Whitening(layers.Layer):
     """A convolution whose outputs are uncorrelated and of variance 1, as `adapt` finds from images; it does not learn.
 
@@ -102,8 +103,8 @@ class Whitening(layers.Layer):
     def adapt(self, images):
         """Take the components of images (n, h, w, c) in [-1, 1]."""
         channels = images.shape[-1]
-        patches = np.lib.stride_tricks.sliding_window_view(images, (2, 2), axis=(1, 2))  # (n, h - 1, w - 1, c, 2, 2)
-        patches = np.moveaxis(patches, 3, -1).reshape(-1, 4 * channels).astype("float64")
+        corners = [images[:, y : images.shape[1] - 1 + y, x : images.shape[2] - 1 + x] for y in (0, 1) for x in (0, 1)]
+        patches = np.concatenate(corners, axis=-1).reshape(-1, 4 * channels)  # in the order of a kernel (2, 2, c)
         variances, components = np.linalg.eigh(np.cov(patches.T))
         whitening = (components / np.sqrt(variances + self.EPSILON)).reshape(2, 2, channels, -1)
         self.kernel.assign(np.concatenate([whitening, -whitening], axis=-1))
@@ -112,7 +113,12 @@ class Whitening(layers.Layer):
         """The components of every patch."""
         return ops.conv(images, self.kernel, padding="valid")
 
+    def compute_output_shape(self, shape):
+        """(batch, h - 1, w - 1, 8 c)."""
+        return shape[0], *(side and side - 1 for side in shape[1:3]), 8 * shape[3]
 
+
+@keras.saving.register_keras_serializable("kerasgan")
 class Mirrored(layers.Layer):
     """In use, the mean of what a network says of an image and of its mirror image; in training, of the image alone.
 
@@ -133,6 +139,19 @@ class Mirrored(layers.Layer):
         if training:
             return self.network(images, training=True)
         return (self.network(images) + self.network(ops.flip(images, axis=2))) / 2
+
+    def compute_output_shape(self, shape):
+        """What the network makes of it."""
+        return self.network.compute_output_shape(shape)
+
+    def get_config(self):
+        """The arguments: the network's architecture."""
+        return {**super().get_config(), "network": keras.saving.serialize_keras_object(self.network)}
+
+    @classmethod
+    def from_config(cls, config):
+        """The layer that `get_config` described, its network with new weights."""
+        return cls(**config | {"network": keras.saving.deserialize_keras_object(config["network"])})
 
 
 def adapt(classifier, images):

@@ -144,7 +144,7 @@ def packed(images, count):
     """`count` images side by side in the channels: (batch, h, w, c) -> (batch / count, h, w, count * c)."""
     if count == 1:
         return images
-    height, width, channels = images.shape[1:]
+    height, width, channels = ops.shape(images)[1:]
     groups = ops.reshape(images, (-1, count, height, width, channels))
     return ops.reshape(ops.transpose(groups, (0, 2, 3, 1, 4)), (-1, height, width, count * channels))
 

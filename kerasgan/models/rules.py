@@ -40,8 +40,9 @@ def check_count(name, value):
 
 def check_known(name, value, known):
     """Refuse what is none of a few numbers."""
-    if isinstance(value, bool) or value not in known:
-        raise ValueError(f"{name} is {' or '.join(map(str, known))}; saw {value!r}.")
+    if type(value) is not int or value not in known:
+        *some, last = map(str, known)
+        raise ValueError(f"{name} is {', '.join(some)} or {last}; saw {value!r}.")
 
 
 def check_counts(name, values):
@@ -86,7 +87,9 @@ def check_compiled(model):
 def check_measures(model):
     """Refuse to measure without metrics."""
     if not model.measures:
-        raise ValueError("Nothing to measure with: compile(metrics=[...]) first, for example a FrechetDistance.")
+        raise ValueError(
+            "Nothing to measure with: compile(metrics=[...]) first: a FrechetDistance, or for super-resolution a PSNR."
+        )
 
 
 def check_average(momentum, half_life):
@@ -143,7 +146,7 @@ def check(model, optimizers, rules):
         what = "a gradient penalty" if penalty is not None else f"the loss {loss.name!r}"
         raise ValueError(
             f"The discriminator has BatchNormalization, which mixes the images of a batch, and {what} judges them"
-            " one by one: build it without (DCGAN(discriminator_norm=False)), or choose another loss."
+            " one by one: build it without (discriminator_norm=False), or choose another loss."
         )
     frozen = rules["freeze_discriminator"]
     if isinstance(frozen, bool) or not hasattr(frozen, "__index__") or frozen < 0:
@@ -200,9 +203,20 @@ def check_remainder(model, x):
         )
 
 
+def check_no_game(options):
+    """Refuse rules of a game where the generator is trained alone."""
+    plain = dict(alternate=False, discriminator_steps=1, freeze_discriminator=0, label_smoothing=0.0, penalty=None,
+                 augment=None, instance_noise=None, loss="nonsaturating")  # fmt: skip
+    for name, value in options.items():
+        if name in plain and value != plain[name]:
+            raise ValueError(f"{name} is for a game, and adversarial=0 trains the generator alone: leave it out.")
+
+
 def check_pair(low, high, scale):
     """Refuse shapes of batches that are not low pictures and the same, `scale` times larger."""
-    if high is None or len(low) != 4 or tuple(high) != (low[0], *[s and s * scale for s in low[1:3]], low[3]):
+    made = (low[0], *[side and side * scale for side in low[1:3]], low[3]) if len(low) == 4 else ()
+    known = high is not None and len(high) == len(made)
+    if not known or any(None not in sides and len(set(sides)) > 1 for sides in zip(made, high, strict=True)):
         raise ValueError(
             f"Super-resolution learns from (low, high) batches, high ones {scale} times larger: (n, h, w, c) and (n,"
             f" {scale} h, {scale} w, c). Saw low pictures {tuple(low)} and high ones {high and tuple(high)}:"

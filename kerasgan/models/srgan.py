@@ -192,11 +192,8 @@ class SRGAN(Adversarial):
         content = contents.get(content)
         rules.check_share("adversarial", adversarial, below=float("inf"))
         if not adversarial:
-            for name, plain in dict(alternate=False, discriminator_steps=1).items():
-                if options.get(name, plain) != plain:
-                    raise ValueError(
-                        f"{name} is for a game, and adversarial=0 trains the generator alone: leave it out."
-                    )
+            rules.check_no_game(options)
+        content.check_model(self, adversarial)
         super().compile(*optimizers, **options)
         self.rules |= dict(content=content, adversarial=adversarial)
 
@@ -261,7 +258,7 @@ class SRGAN(Adversarial):
     def measured(self, x, y=None, value_range=None):
         """Checked (low, high, batch size)."""
         if y is None:
-            return data.one_by_one(x), None, None
+            return data.measured_of(x, scale=self.scale, channels=self.image_shape[-1], value_range=value_range)
         low, high = (in_contract(images, None, value_range) for images in (x, y))
         rules.check_pair(low.shape, high.shape, self.scale)
         return low, high, None
@@ -269,11 +266,10 @@ class SRGAN(Adversarial):
 
 def check_generator(generator, scale):
     """Refuse a generator that takes one size alone, or scales by another factor."""
-    seen = generator.inputs[0].shape
-    free = tuple(seen[1:3]) == (None, None)
-    made = generator.compute_output_shape((1, 8, 12, seen[-1]))[1:3] if free else "one size alone"
-    if made != (8 * scale, 12 * scale):
-        raise ValueError(
-            f"The generator takes (None, None, channels) and makes it {scale} times larger; saw one that takes"
-            f" {tuple(seen[1:])}, and makes {made} of (8, 12)."
-        )
+    *sides, channels = generator.inputs[0].shape[1:]
+    if sides != [None, None]:
+        raise ValueError(f"The generator takes pictures of any size, (None, None, channels); saw {(*sides, channels)}.")
+    made, wanted = tuple(generator.compute_output_shape((1, 8, 12, channels))[1:]), (8 * scale, 12 * scale, channels)
+    if made != wanted:
+        raise ValueError(f"The generator has to make pictures {scale} times larger, (8, 12, {channels}) to {wanted};"
+                         f" saw {made}.")  # fmt: skip

@@ -23,11 +23,14 @@ class Trainable(random.SavesRandomState, keras.Model):
         """Train, or fine-tune, on images; the order of arrays and Datasets is a function of (seed, step) alone.
 
         Args:
-            x: images: uint8, or floats in [-1, 1]; an array, a `kerasgan.data` Dataset, a tf.data.Dataset, ...
-            y: labels of an array, for a conditional model: integers in [0, classes), one for each image.
-            batch_size: of arrays; 128 (or all, if fewer) by default.
+            x: images: uint8, or floats in [-1, 1]; an array, a `kerasgan.data` Dataset, a tf.data.Dataset, ... For
+                super-resolution `kerasgan.data.Pairs`, a stream of (low, high) batches, or a uint8 array of low ones.
+            y: labels of an array, for a conditional model: integers in [0, classes), one for each image. For
+                super-resolution the high pictures to an array of low ones.
+            batch_size: of arrays; 16 for super-resolution, otherwise 128 (or all, if fewer) by default.
             value_range: (low, high) of float arrays in another range, validation_data's too.
-            validation_data: images that the compiled metrics measure after every epoch; every one counts.
+            validation_data: images (for super-resolution `kerasgan.data.Pictures`) that the compiled metrics measure
+                after every epoch; every one counts.
             shuffle: of arrays; a Dataset says itself whether it shuffles.
             steps_per_epoch: where given, an epoch has so many steps, and the next `fit` goes on where this one stops;
                 otherwise an epoch is a pass over the data, and a `fit` begins with a whole one.
