@@ -33,6 +33,7 @@ class Golden:
     image_shape: tuple
     classes: int | None = None
     rules: tuple = ()  # of `compile`, (name, value), where its own would not bear weights as large as others do
+    rate: float = 0.1  # of plain gradient descent, that it bears
 
     @property
     def name(self):
@@ -263,7 +264,10 @@ GENERATIVE = [
     Golden("LAPGAN", lapgan, noisy_lapgan, lapgan, (16, 16, 1), classes=3),
     Golden("CGAN", cgan, noisy_cgan, cgan, (15, 18, 1), classes=3),
 ]
-GOLDENS = [*GENERATIVE, UpscalerGolden("SRGAN", srgan, noisy_srgan, srgan, (16, 16, 1), rules=(("content", "l1"),))]
+GOLDENS = [
+    *GENERATIVE,
+    UpscalerGolden("SRGAN", srgan, noisy_srgan, srgan, (16, 16, 1), rules=(("content", "l1"),), rate=0.01),
+]
 
 
 CHILD = """

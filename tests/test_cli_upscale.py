@@ -72,7 +72,7 @@ def test_upscale_what_is_too_large_by_force_alone(model, tmp_path):
     assert parsed("upscale", wide, "-o", tmp_path / "x.png", "--model", model, "--force")[0]["status"] == "written"
     Image.new("1", (9000, 7000)).save(wide)
     said = mistake("upscale", wide, "-o", tmp_path / "y.png", "--model", model)
-    assert said.startswith("9000 x 7000 pixels would become 18000 x 14000: 252 megapixels, more than 250.")
+    assert "wide.png: 9000 x 7000 pixels would become 18000 x 14000: 252 megapixels, more than 250." in said
     assert "--force" in said and not (tmp_path / "y.png").exists()
 
 

@@ -20,9 +20,9 @@ def golden(request):
     return request.param
 
 
-def sgd():
+def sgd(rate):
     """The two optimizers, plain steps down the gradient."""
-    return [keras.optimizers.SGD(0.1) for _ in range(2)]
+    return [keras.optimizers.SGD(rate) for _ in range(2)]
 
 
 def arrays(variables):
@@ -50,6 +50,7 @@ def distributed():
     }
     rules = {"penalty": penalties.gradient_penalty(0.1), "instance_noise": 0.1, "discriminator_steps": 2}
     found, rules = {}, rules | {"augment": DiffAugment("translation", "cutout")}
+    keras.utils.set_random_seed(0)
     for golden in GOLDENS:
         start = None
         for name, strategy in strategies.items():
@@ -57,7 +58,7 @@ def distributed():
                 model = golden.build_plain(average_momentum=0.5)
                 start = start or model.get_weights()
                 model.set_weights(start)
-                model.compile(*sgd(), **rules)
+                model.compile(*sgd(golden.rate), **rules, **dict(golden.rules))
             history = model.fit(*golden.data(32), batch_size=16, epochs=2, verbose=0).history
             images = golden.drawn(model, 5)
             found[golden.name, name] = arrays(model.weights), history, images, moved(start, model.weights)

@@ -55,7 +55,10 @@ def test_the_python_runs(dcgan_mnist, tmp_path, monkeypatch, capsys):
     images = namespace["images"]
     assert images.dtype == np.uint8 and images.shape == (16, 28, 28, 1)  # as the README says
     made = {path.name for path in Path().iterdir()}
-    assert made == {"mine.keras", "generator.tflite", "generator.tflite.json", "serving", "serving.json"}
+    exports = {
+        f"{name}{suffix}" for name in ("generator.tflite", "serving", "upscaler.tflite") for suffix in ("", ".json")
+    }
+    assert made == {"mine.keras", *exports}
     mine = zoo.load("mine.keras")
     assert int(mine.step) == 4  # one epoch of 256 images, 64 at a time
     assert not np.array_equal(mine.generate(16, seed=7), images)

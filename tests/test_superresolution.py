@@ -2,6 +2,8 @@
 resumed, measured on sets of pictures.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -91,12 +93,15 @@ def here(place, monkeypatch):
     monkeypatch.setenv("KERASGAN_DATA", str(place))
 
 
-def test_sources_are_folders_in_a_place(place):
+def test_sources_are_folders_in_a_place(place, tmp_path, monkeypatch):
     assert data.pair_sources.located("a/b[2:]") == (place / "a/b", None, slice(2, None))
     assert data.pair_sources.located("high|low[:3]") == (place / "high", place / "low", slice(None, 3))
     for wrong in ("", "a|b|c", "a[1]", "a[x:]"):
         with pytest.raises(ValueError, match=r"named as FOLDER, HIGH\|LOW or FOLDER\[first:last\]; saw"):
             data.pair_sources.located(wrong)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert data.pair_sources.placed("here") == Path("here"), "as it was typed, where the place has none"
     assert len(data.pairs_from("photos[2:]", scale=2, crop=16).high) == 4
     assert len(data.pictures_from("photos[:2]", scale=2)) == 2
 

@@ -46,7 +46,7 @@ def pairs_from(source, *, channels=3, **options):
 
 def located(source):
     """(high folder, low folder or None, slice) of "HIGH", "HIGH|LOW" or "HIGH[20:]": of the first, by name, from the
-    21st on. What is relative lies in `KERASGAN_DATA`, if that is set.
+    21st on. What is relative lies in `KERASGAN_DATA`, if that is set and has it.
 
     Raises:
         ValueError: another form.
@@ -54,9 +54,15 @@ def located(source):
     found = re.fullmatch(r"([^\[\]|]+)(?:\|([^\[\]|]+))?(?:\[(\d*):(\d*)\])?", str(source))
     if not found:
         raise ValueError(f"Pictures are named as FOLDER, HIGH|LOW or FOLDER[first:last]; saw {str(source)!r}.")
-    place, (high, low, first, last) = pathlib.Path(os.environ.get("KERASGAN_DATA", "")), found.groups()
+    high, low, first, last = found.groups()
     part = slice(int(first) if first else None, int(last) if last else None)
-    return place / high, low and place / low, part
+    return placed(high), low and placed(low), part
+
+
+def placed(folder):
+    """The path of a folder: in `KERASGAN_DATA`, or else as it was typed."""
+    there = pathlib.Path(os.environ.get("KERASGAN_DATA", ""), folder)
+    return there if there.exists() or not os.path.exists(folder) else pathlib.Path(folder)
 
 
 def read_both(high, low, channels, part=slice(None)):
