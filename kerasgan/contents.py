@@ -147,7 +147,7 @@ class VGG19(Features):
     def check(self):
         """Build the network; refuse weights that are not those of the config."""
         super().check()
-        assert self.maps
+        self.maps = maps_of(self.network, self.layers)
 
     def get_config(self):
         """The arguments: the weights come from where they came from."""
