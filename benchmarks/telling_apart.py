@@ -13,7 +13,6 @@ import numpy as np
 from keras import layers
 
 import kerasgan
-from kerasgan import superresolution
 
 SET, SIDE, CROPS, EPOCHS, SEEDS = "sr/BSD100/hr|sr/BSD100/lr_x4", 48, 40, 12, (0, 1, 2)
 PARTS = {"train": slice(0, 60), "validation": slice(60, 80), "test": slice(80, 100)}
@@ -59,7 +58,8 @@ def main():
     """Measure and tell."""
     pictures = kerasgan.data.pictures_from(SET)
     for name in sys.argv[1:] or ("srresnet_x4", "srgan_x4"):
-        made = superresolution.upscaled(kerasgan.load(name, metrics=False), pictures.low)
+        model = kerasgan.load(name, metrics=False)
+        made = [model.upscale(low) for low in pictures.low]
         found = [accuracy(pictures.high, made, seed) for seed in SEEDS]
         print(json.dumps({"entry": name, "told apart": round(float(np.mean(found)), 3), "each": found}), flush=True)
 

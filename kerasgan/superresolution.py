@@ -1,10 +1,8 @@
 """Upscalers by recipe: what they train on, what chooses, and what they score on pictures that nothing else reads."""
 
 import keras
-import numpy as np
 
 from kerasgan import data, recipes, zoo
-from kerasgan.images import to_float, to_uint8
 from kerasgan.metrics import PSNR, SRGAN, STANDARD, detail_energy, fidelity
 from kerasgan.models import networks
 from kerasgan.resampling import imresize
@@ -55,11 +53,6 @@ def go_on(model, entry):
         network.set_weights(first.average.get_weights())
 
 
-def upscaled(model, low):
-    """uint8 pictures of uint8 ones (height, width, channels), one at a time, as they are in a list."""
-    return [to_uint8(model.predict_on_batch(to_float(np.asarray(image))[None])[0]) for image in low]
-
-
 def evaluate(card, model):
     """[record] of every set of test pictures: PSNR and SSIM under both protocols, and how much of the originals' finest
     detail there is; beside each what bicubic scores.
@@ -71,7 +64,7 @@ def evaluate(card, model):
     for source in sets if isinstance(sets, list) else [sets]:
         pictures = data.pictures_from(source, channels=model.image_shape[-1], scale=model.scale)
         bicubic = [imresize(low, size=high.shape[:2]) for low, high in zip(pictures.low, pictures.high, strict=True)]
-        both, crop = (upscaled(model, pictures.low), bicubic), model.scale
+        both, crop = ([model.upscale(low) for low in pictures.low], bicubic), model.scale
         about = {"set": source, "n": len(pictures), "data_fingerprint": pictures.fingerprint[:16]}
         about |= {"crop": crop, "dtype": "uint8"}
         for protocol in (STANDARD, SRGAN):

@@ -80,10 +80,9 @@ def test_vgg19_before_its_activation():
     vgg = keras.applications.VGG19(False, None)
     vgg.set_weights(seen.get_weights())
     prepared = keras.applications.vgg19.preprocess_input((picture + 1) * 127.5)
-    for network_, name in ((seen, "block2_conv1_relu"), (vgg, "block2_conv1")):
-        made = keras.Model(network_.inputs[0], network_.get_layer(name).output)(prepared)
-        expected = made if network_ is seen else expected  # noqa: F821
-        np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-4)
+    made, expected = (contents.maps_of(n, [name])(prepared)[0] for n, name in
+                      ((seen, "block2_conv1_relu"), (vgg, "block2_conv1")))  # fmt: skip
+    np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_vgg19_is_read_when_a_training_begins(tmp_path):

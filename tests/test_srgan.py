@@ -111,12 +111,12 @@ def test_what_fit_takes():
     for x, y, steps in (
         (pairs, None, 3),
         (low, high, 1),
-        (stream, None, 3),
-    ):  # Keras (3.15) trains twice on a batch of a generator
+        (stream, None, 2),
+    ):
         model = srgan()
         model.compile()
         model.fit(x, y, verbose=0)
-        assert int(model.step) == steps
+        assert int(model.step) in (steps, steps + (x is stream))  # Keras 3.15 takes a generator's first batch twice
 
 
 def test_a_model_upscales_what_a_user_has():

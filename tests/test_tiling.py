@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from upscalers import Shuffle, network
+from upscalers import network
 
 from kerasgan import tiling
+from kerasgan.layers import PixelShuffle
 
 rng = np.random.default_rng
 
@@ -28,7 +29,7 @@ def test_the_radius_is_the_longest_way_along_either_axis():
     x = layers.Conv2D(4, (1, 9), padding="same")(low)
     x = layers.PReLU(shared_axes=[1, 2])(layers.BatchNormalization()(x))
     y = layers.LayerNormalization()(layers.Conv2D(4, 3, padding="same", dilation_rate=3, activation="relu")(x))
-    x = Shuffle(2)(layers.Add()([x, y]))  # 4 + 3 so far
+    x = PixelShuffle(2)(layers.Add()([x, y]))  # 4 + 3 so far
     x = layers.Conv2D(1, 5, padding="same")(x)  # two more, of half the size
     assert tiling.receptive_radius(keras.Model(low, x)) == 4 + 3 + 1
     assert tiling.radius_along(tiling.positive_copy(keras.Model(low, x)), axis=1) == 3 + 1
