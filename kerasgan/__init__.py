@@ -26,6 +26,7 @@ MODULES = {
     "callbacks": "callbacks",
     "contents": "contents",
     "data": "data",
+    "distribution": "distribution",
     "enlarge": "enlarging",
     "upscale": "upscaling",
     "upscale_files": "upscaling",

@@ -8,7 +8,7 @@ Every operation is differentiable, twice too, so that G learns through it and gr
 import keras
 from keras import ops
 
-from kerasgan import gradients, names
+from kerasgan import names, replicas
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -110,7 +110,7 @@ def cutout(images, seed, *ratios):
 
 def drawn(images, low, high, seed):
     """A number of [low, high) for each image: (batch, 1, 1, 1)."""
-    return gradients.share(lambda n: keras.random.uniform((n, 1, 1, 1), low, high, seed=seed), ops.shape(images)[0])
+    return replicas.share(lambda n: keras.random.uniform((n, 1, 1, 1), low, high, seed=seed), ops.shape(images)[0])
 
 
 POLICIES = {"color": color, "translation": translation, "cutout": cutout}

@@ -8,7 +8,7 @@ import time
 import keras
 import numpy as np
 
-from kerasgan import gradients, images, plotting
+from kerasgan import images, plotting, replicas
 from kerasgan.files import sha256, write_atomically, write_json
 
 
@@ -106,7 +106,7 @@ class CollapseWatch(keras.callbacks.Callback):
         logs = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
         seen = self.of_logs(logs)
         due = self.spent + self.longest <= 0.02 * (time.monotonic() - self.started)
-        if (self.variety or self.classifier) and due and not gradients.across_workers():  # whose clocks may disagree
+        if (self.variety or self.classifier) and due and not replicas.across_workers():  # whose clocks may disagree
             begun = time.monotonic()
             seen |= self.of_samples(self.model.generate(self.n, seed=self.seed))
             taken = time.monotonic() - begun

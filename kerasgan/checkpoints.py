@@ -12,6 +12,7 @@ import warnings
 
 import keras
 
+from kerasgan import replicas
 from kerasgan.files import sha256, write_atomically, write_json
 
 
@@ -120,7 +121,8 @@ def described(model):
 class SaveCheckpoints(keras.callbacks.Callback):
     """Save a checkpoint every so many steps, at each epoch's end, and when the training is told to stop.
 
-    SIGINT (Ctrl-C) and SIGTERM end the training after the step in progress, saved; a second one ends it at once.
+    SIGINT (Ctrl-C) and SIGTERM end the training after the step in progress, saved; a second one ends it at once. Of
+    several workers one that is told so is enough: all stop at the same step.
 
     Args:
         checkpoints: a `Checkpoints`. every: steps between two.
@@ -139,7 +141,8 @@ class SaveCheckpoints(keras.callbacks.Callback):
 
     def interrupt(self, number, frame):
         """Stop after this step; the next signal acts as it did before."""
-        self.interrupted, self.model.stop_training = number, True
+        self.interrupted = number
+        self.model.stop_training = not replicas.across_workers()  # alone, a worker would leave the others waiting
         self.restore_handlers()
 
     def restore_handlers(self):
@@ -153,6 +156,8 @@ class SaveCheckpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Save when it is time; not at the epoch's end, of which validation and history are still to come."""
+        if replicas.across_workers() and replicas.total(bool(self.interrupted)):
+            self.interrupted, self.model.stop_training = self.interrupted or signal.SIGTERM, True
         earlier, self.periods = self.periods, self.whole_periods()
         if (self.interrupted or self.periods > earlier) and batch + 1 != self.params["steps"]:
             self.checkpoints.save(self.model)

@@ -34,7 +34,7 @@ def of_game(folder, path, recipe, model, dataset, history, chosen=None):
         "compile": recipe["fine_tuning"] or recipe["compile"],
         "latents": {"shape": list(model.latent_shape), "distribution": model.latent_distribution},
         "images": {"shape": list(model.image_shape), "value_range": [-1, 1]},
-        "training": run_of(recipe, dataset, history, int(model.step)),
+        "training": run_of(recipe, dataset, history, int(model.step.numpy())),
         "history": history,
     }
     if model.conditional:
@@ -59,7 +59,7 @@ def of_upscaler(folder, path, recipe, model, pairs, history, chosen=None):
         "compile": recipe["fine_tuning"] or recipe["compile"],
         "images": {"shape": list(model.image_shape), "value_range": [-1, 1]},
         "scale": model.scale,
-        "training": run_of(recipe, pairs, history, int(model.step)) | said(chosen),
+        "training": run_of(recipe, pairs, history, int(model.step.numpy())) | said(chosen),
         "history": history,
     }
     golden = {"low": low, "images": images.to_uint8(model.predict_on_batch(images.to_float(low)))}

@@ -1,4 +1,4 @@
-"""The one room that knows the backend: who descends which loss, gradients with respect to an input, which replica am I.
+"""The one room that knows the backend: who descends which loss, and gradients with respect to an input.
 
 Everything else is `keras.ops`. JAX is not supported: Keras' JAX trainer hands the model's whole state in and wants it
 back from `train_step`, an adapter that would double this file.
@@ -7,27 +7,12 @@ back from `train_step`, an adapter that would double this file.
 import keras
 from keras import ops
 
+from kerasgan import replicas
+
 BACKEND = keras.backend.backend()
 
 if BACKEND == "tensorflow":
     import tensorflow as tf
-
-    def replica():
-        """The (index, count) of the replica that runs this code; (0, 1) without a strategy."""
-        context = tf.distribute.get_replica_context()
-        return (context.replica_id_in_sync_group, context.num_replicas_in_sync) if context else (0, 1)
-
-    def replicas():
-        """How many replicas the strategy in scope has."""
-        return tf.distribute.get_strategy().num_replicas_in_sync
-
-    def across_workers():
-        """Whether several processes train together."""
-        strategy = tf.distribute.get_strategy()
-        # `_in_multi_worker_mode` is private: a MultiWorkerMirroredStrategy with one worker has no public sign of
-        # it, and without it the logs of a single worker would get a needless axis.
-        several = getattr(strategy.extended, "_in_multi_worker_mode", lambda: False)
-        return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and several()
 
     def of_players(play, players):
         """Play once; return what it returned, and each player's gradients, of its losses for its weights alone.
@@ -40,7 +25,7 @@ if BACKEND == "tensorflow":
         Returns:
             ({name: scalar}, {name: [gradient or None, ...]}); a player without a loss is absent from the second.
         """
-        count = replica()[1]
+        count = replicas.replica()[1]
         with tf.GradientTape(persistent=len(players) > 1) as tape:
             values = play()
         gradients = {}
@@ -80,18 +65,6 @@ if BACKEND == "tensorflow":
 elif BACKEND == "torch":
     import torch
 
-    def replica():
-        """The (index, count) of the replica that runs this code: always (0, 1) on torch."""
-        return 0, 1
-
-    def replicas():
-        """How many replicas there are: always 1 on torch."""
-        return 1
-
-    def across_workers():
-        """Whether several processes train together: never on torch."""
-        return False
-
     def of_players(play, players):
         """Play once; return what it returned, and each player's gradients, of its losses for its weights alone.
 
@@ -124,13 +97,6 @@ else:
         f"kerasgan trains on the TensorFlow and torch backends; Keras runs on {BACKEND!r}. "
         "Set KERAS_BACKEND=tensorflow (or torch) before Python starts."
     )
-
-
-def share(draw, n):
-    """This replica's part of `draw(count)`, noise for the `n` images of each replica: all of them share one seed."""
-    index, count = replica()
-    everyone = draw(n * count)
-    return everyone if count == 1 else everyone[index * n : (index + 1) * n]
 
 
 def losses_of(player, values):

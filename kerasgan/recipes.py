@@ -20,7 +20,7 @@ import tomllib
 
 import keras
 
-from kerasgan import augmentations, contents, losses, names, penalties
+from kerasgan import augmentations, contents, losses, names, penalties, replicas
 from kerasgan.models import VARIANTS, rules
 from kerasgan.models.generative import Generative
 from kerasgan.random import SEEDS
@@ -182,6 +182,8 @@ def compile_model(model, section, steps=None, metrics=()):
         ValueError, TypeError: unknown or refused rules; the nearest name is given.
     """
     options = {}
+    if replicas.replicas() > 1 and "jit_compile" in section:
+        section = section | {"jit_compile": False}  # a matter of speed alone, which Keras has not for several replicas
     for name, value in section.items():
         if name.endswith("_optimizer"):
             value = optimizer(value, steps)

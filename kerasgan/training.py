@@ -5,21 +5,16 @@ never stopped, with XLA or without, and without TensorFlow's op determinism. On 
 `tensorflow.config.experimental.enable_op_determinism()` there.
 """
 
-import contextlib
-import json
-import os
 import pathlib
-import time
 
 import keras
-import numpy as np
 
-from kerasgan import data, entries, extractors, names, random, recipes, superresolution, zoo
+from kerasgan import data, entries, extractors, names, random, recipes, replicas, superresolution, zoo
 from kerasgan.callbacks import BestPair, CollapseWatch, SampleGrid, StopOnNaN
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
-from kerasgan.files import write_json
 from kerasgan.metrics.features import check_shape, fingerprint
 from kerasgan.models import networks, rules
+from kerasgan.runs import History, check_run, held, run_folder
 
 
 class Interrupted(Exception):
@@ -81,10 +76,10 @@ def train_game(path, recipe, run, **options):
     """Train a variant in the folder `run`; Args and Raises as in `train`."""
     model, dataset, validation = prepared(recipe)
     watch = CollapseWatch(dataset, zoo.load(recipe["card"]["extractor"]) if validation else None)
-    own, best = [SampleGrid(run / "samples"), watch], None
-    if validation and recipe["training"].get("choose") != "last":
-        own.append(best := BestPair(run / "best.weights.h5"))
-    with alone(run):
+    with held(run) as run:
+        own, best = [SampleGrid(run / "samples"), watch], None
+        if validation and recipe["training"].get("choose") != "last":
+            own.append(best := BestPair(run / "best.weights.h5"))
         history = trained(recipe, run, model, dataset, own, validation=validation, **options)
         chosen = best and best.give_back(model)
         return entries.of_game(run / "entry", path, recipe, model, dataset, history, chosen)
@@ -94,8 +89,8 @@ def train_upscaler(path, recipe, run, **options):
     """Train a variant that makes pictures larger in the folder `run`; Args and Raises as in `train`."""
     model, pairs, validation = superresolution.prepared(recipe, options["resume"])
     choose = recipe["training"].get("choose", "last" if model.rules["adversarial"] else "best")
-    best = BestPair(run / "best.weights.h5", "val_psnr", "max") if validation and choose == "best" else None
-    with alone(run):
+    with held(run) as run:
+        best = BestPair(run / "best.weights.h5", "val_psnr", "max") if validation and choose == "best" else None
         history = trained(recipe, run, model, pairs, [best] if best else [], validation=validation, **options)
         chosen = best and best.give_back(model)
         return entries.of_upscaler(run / "entry", path, recipe, model, pairs, history, chosen)
@@ -104,33 +99,12 @@ def train_upscaler(path, recipe, run, **options):
 def train_extractor(path, recipe, run, **options):
     """Train a classifier in the folder `run`; Args and Raises as in `train`."""
     learner, dataset, validation, test = extractors.prepared(recipe)
-    best, classifier = extractors.BestClassifier(run / "best.weights.h5"), learner.classifier
-    with alone(run):
+    with held(run) as run:
+        best, classifier = extractors.BestClassifier(run / "best.weights.h5"), learner.classifier
         history = trained(recipe, run, learner, dataset, [StopOnNaN(), best], validation=validation, **options)
         best.give_back(learner)
         record = extractors.report(classifier, test, recipe)
         return entries.of_classifier(run / "entry", path, recipe, classifier, dataset, history, [record])
-
-
-@contextlib.contextmanager
-def alone(run):
-    """Hold a run's folder: another training would write over its files.
-
-    Raises:
-        FileExistsError: another training holds it. A process that ends, killed or not, lets go.
-    """
-    run.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # on Windows nobody holds
-        yield
-        return
-    with open(run / ".lock", "w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FileExistsError(f"Another training is at work in {run}: choose another --output.") from None
-        yield
 
 
 def trained(recipe, run, model, dataset, own, *, validation, resume=False, callbacks=(), verbose="auto"):
@@ -142,6 +116,8 @@ def trained(recipe, run, model, dataset, own, *, validation, resume=False, callb
     settings, about = recipe["training"], about_run(recipe, model, dataset, validation)
     checkpoints = Checkpoints(run / "checkpoints", about=about)
     start = checkpoints.restore(model) if resume else 0
+    if replicas.total(start) != start * replicas.workers():
+        raise OSError(f"The workers are not at one step, and this one is at {start}: give all the same folder {run}.")
     if start >= len(dataset) and not (run / "history.json").is_file():
         raise FileNotFoundError(f"{run} lacks its history.json, of which the card tells: put it back, or start anew.")
     saver = SaveCheckpoints(checkpoints, settings.get("checkpoint_steps", 200))
@@ -157,7 +133,7 @@ def trained(recipe, run, model, dataset, own, *, validation, resume=False, callb
         saver.restore_handlers()  # Keras tells no callback of an error
     if saver.interrupted:
         steps = settings["epochs"] * len(dataset)
-        raise Interrupted(f"Stopped at step {int(model.step)} of {steps}, saved in {run}. Go on with --resume.")
+        raise Interrupted(f"Stopped at step {int(model.step.numpy())} of {steps}, saved in {run}. Go on with --resume.")
     return history.epochs
 
 
@@ -218,11 +194,6 @@ def about_run(recipe, model, dataset, validation=None):
     return {"compile": recipe["compile"], "augment": recipe["augment"], "training": settings, "data": pictures}
 
 
-def run_folder(path, output=None):
-    """The folder of a recipe's run: `output`, or `runs/<name>`."""
-    return pathlib.Path(output or pathlib.Path("runs") / entries.name_of(path))
-
-
 def of_source(recipe, source):
     """The recipe on other training data: what it says of its own data, licences too, is not said of these."""
     if source is None:
@@ -231,20 +202,6 @@ def of_source(recipe, source):
     kept = ("validation", "test") if card.get("kind") == "extractor" else ()  # which selects by them
     splits = {key: recipe["data"][key] for key in kept}
     return recipe | {"card": card, "data": {"train": str(source), **splits}}
-
-
-def check_run(run, resume):
-    """Refuse to write over a run, and find out before the work whether the folder can be written."""
-    steps = Checkpoints(run / "checkpoints").steps()
-    if resume and not steps:
-        raise FileNotFoundError(f"There is no checkpoint in {run} to resume from: start without --resume.")
-    if steps and not resume:
-        raise FileExistsError(f"{run} has a run at step {steps[-1]}: go on with --resume, or choose another --output.")
-    if (run / "entry").exists() and not resume:
-        raise FileExistsError(f"{run} has a finished entry: choose another --output.")
-    there = next(folder for folder in (run, *run.absolute().parents) if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise PermissionError(f"Cannot write in {run}: {there} is not a writable folder. Choose another --output.")
 
 
 def play(model, dataset, epochs, start, callbacks, verbose, validation=None, every=1):
@@ -261,38 +218,3 @@ def play(model, dataset, epochs, start, callbacks, verbose, validation=None, eve
         model.fit(dataset.stream(start), steps_per_epoch=len(dataset) - done, initial_epoch=epoch, epochs=until,
                   shuffle=False, callbacks=callbacks, verbose=verbose, **measured)  # fmt: skip
         epoch, start, done = until, until * len(dataset), 0
-
-
-class History(keras.callbacks.Callback):
-    """The logs of every epoch and the time spent, kept in a JSON file across resumptions.
-
-    An epoch that was interrupted is put together from its parts: seconds add up, logs are weighed by their steps; what
-    validation found is of the end.
-
-    Args:
-        path: of the file. since: the step that the training starts from; what was written after it is forgotten.
-    """
-
-    def __init__(self, path, since=0):
-        super().__init__()
-        self.path, self.epochs = path, []
-        if since and path.is_file():
-            self.epochs = [e for e in json.loads(path.read_text(encoding="utf-8")) if e["step"] <= since]
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Start the clock."""
-        self.started, self.first = time.monotonic(), int(self.model.step)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Note the epoch."""
-        values = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
-        step, seconds = int(self.model.step), time.monotonic() - self.started
-        if self.epochs and self.epochs[-1]["epoch"] == epoch + 1:
-            earlier = self.epochs.pop()
-            begun = self.epochs[-1]["step"] if self.epochs else 0
-            share = (step - self.first) / (step - begun)
-            summed = {name for name in values if name in earlier and not name.startswith("val_")}
-            values |= {name: share * values[name] + (1 - share) * earlier[name] for name in summed}
-            seconds += earlier["seconds"]
-        self.epochs.append({"epoch": epoch + 1, "step": step, "seconds": round(seconds, 2), **values})
-        write_json(self.path, self.epochs)

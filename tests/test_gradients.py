@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerasgan import gradients
-from kerasgan.gradients import across_workers, agreed, losses_of, of_players, replica, replicas, share, with_slope
+from kerasgan import distribution, gradients
+from kerasgan.gradients import agreed, losses_of, of_players, with_slope
 
 
 def sgd():
@@ -112,18 +112,15 @@ def test_the_value_beside_a_slope_is_differentiable():
 # --- replicas ---------------------------------------------------------------------------------------------------------
 
 
-def test_without_a_strategy():
-    assert replica() == (0, 1) and replicas() == 1 and across_workers() is False
+def test_the_backend_is_keras_own():
     assert gradients.BACKEND == keras.backend.backend()
 
 
 def two_replicas():
-    """Run by a child: what code sees on two logical CPU devices, and what two replicas make of a batch of four."""
+    """Run by a child: what two replicas make of a batch of four."""
     import tensorflow as tf
 
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    mirrored = distribution.strategy("mirrored", 2)
     batch = np.array([[1.0], [2.0], [4.0], [-8.0]], "float32")
     found = {}
 
@@ -146,10 +143,6 @@ def two_replicas():
 
         return local(strategy, strategy.run(tf.function(step), (parts,)))
 
-    with mirrored.scope():
-        found["replicas"], found["across_workers"] = replicas(), across_workers()
-        found["outside of a replica"] = replica()
-    found["inside"] = [tuple(pair) for pair in local(mirrored, mirrored.run(lambda: tf.stack(replica())))]
     one = tf.distribute.OneDeviceStrategy("CPU:0")
     smooth = lambda weight, x: (weight * x) ** 2  # noqa: E731
     found["one device"], found["two"] = (slopes(s, sgd(), smooth) for s in (one, mirrored))
@@ -158,20 +151,12 @@ def two_replicas():
     for name, optimizer in (("plain", sgd), ("vote", lambda: keras.optimizers.LossScaleOptimizer(sgd()))):
         found[name] = slopes(mirrored, optimizer(), broken)
     found["vote, all finite"] = slopes(mirrored, keras.optimizers.LossScaleOptimizer(sgd(), initial_scale=8.0), smooth)
-    with tf.distribute.MultiWorkerMirroredStrategy().scope():
-        found["a worker alone"] = across_workers()
     return found
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     return goldens.in_child(two_replicas, folder=tmp_path_factory.mktemp("replicas"))
-
-
-def test_which_replica_am_i(found):
-    assert sorted(found["inside"]) == [(0, 2), (1, 2)] and found["outside of a replica"] == (0, 1)
-    assert found["replicas"] == 2 and found["across_workers"] is False
-    assert found["a worker alone"] is False
 
 
 def test_two_replicas_are_one_device(found):
@@ -185,10 +170,3 @@ def test_a_loss_scale_falls_on_all_replicas_or_on_none(found):
     assert np.isfinite(found["plain"]).tolist() == [True, False], "else the vote has nothing to decide"
     assert np.isinf(found["vote"]).all()
     assert found["vote, all finite"] == [pytest.approx(8 * x) for x in found["two"]]
-
-
-def test_share_is_a_part_of_what_all_draw(monkeypatch):
-    """The second of three replicas, of two images each: places 2 and 3 of six."""
-    assert share(lambda n: list(range(n)), 2) == [0, 1]
-    monkeypatch.setattr(gradients, "replica", lambda: (1, 3))
-    assert share(lambda n: list(range(n)), 2) == [2, 3]

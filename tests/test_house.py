@@ -16,7 +16,8 @@ import kerasgan
 
 # From the ground up. An import points strictly down: rooms on one line do not know each other.
 FLOORS = (
-    "files names",
+    "files names rendezvous",
+    "replicas",
     "gradients random losses layers pyramid images resampling tiling modes distribution plotting rendering",
     "penalties augmentations data metrics export checkpoints upscaler",
     "callbacks contents",
@@ -27,7 +28,8 @@ FLOORS = (
     "entries",
     "extractors protocols superresolution",
     "evaluation",
-    "training upscaling enlarging",
+    "runs",
+    "training upscaling enlarging launching",
     "demo progress",
     "cli",
     "__main__",
@@ -43,7 +45,7 @@ INSIDE = {
 # Who may import what is heavy outside of a function (the others must load on numpy, h5py, pillow and keras alone); and
 # who may import TensorFlow at all.
 AT_MODULE_LEVEL = {
-    "tensorflow": {"gradients", "distribution", "export"},
+    "tensorflow": {"gradients", "replicas", "export"},
     "tensorflow_datasets": set(),
     "torch": {"gradients"},
     "scipy": set(),
@@ -52,7 +54,7 @@ AT_MODULE_LEVEL = {
     "click": {"cli"},
     "rich": {"cli", "progress"},
 }
-TENSORFLOW = {"gradients", "data", "distribution", "export"}
+TENSORFLOW = {"gradients", "data", "replicas", "export"}
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "kerasgan"

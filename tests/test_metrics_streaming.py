@@ -173,7 +173,7 @@ def test_a_cloud_inside_a_compiled_evaluate_and_saved(kind, extractor, tmp_path)
 
 
 def test_a_cloud_is_refused_on_several_replicas(extractor, monkeypatch):
-    monkeypatch.setattr(streaming.gradients, "replica", lambda: (0, 2))
+    monkeypatch.setattr(streaming.replicas, "replica", lambda: (0, 2))
     assert issubclass(Coverage, streaming.OfClouds) and issubclass(streaming.OfClouds, streaming.Streaming)
     with pytest.raises(NotImplementedError, match="coverage needs all features in one place: use FrechetDistance"):
         Coverage(extractor).update_state(digits(1), digits(2))

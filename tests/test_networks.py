@@ -175,6 +175,6 @@ def test_packed_by_hand():
 
 @pytest.mark.parametrize("across", [False, True])
 def test_shaped_adds_an_axis_across_workers_alone(monkeypatch, across):
-    monkeypatch.setattr("kerasgan.gradients.across_workers", lambda: across)  # real ones are several processes
+    monkeypatch.setattr("kerasgan.replicas.across_workers", lambda: across)  # real ones are several processes
     logs = networks.shaped({"generator_loss": ops.convert_to_tensor(2.0)})
     assert logs["generator_loss"].shape == ((1,) if across else ()) and float(np.ravel(logs["generator_loss"])[0]) == 2

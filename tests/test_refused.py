@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from goldens import cgan, dcgan
 
-from kerasgan import data, evaluation, metrics, penalties, random, recipes, training, zoo
+from kerasgan import data, evaluation, metrics, penalties, random, recipes, runs, training, zoo
 from kerasgan.models import rules
 
 
@@ -198,8 +198,8 @@ def test_two_trainings_in_one_folder(tiny_recipe, tmp_path):
 
     entry = training.train(tiny_recipe, tmp_path / "run", epochs=1, verbose=0, callbacks=[Second()])
     assert refusals == [0] and zoo.verify(entry)["ok"]
-    with training.alone(tmp_path / "run"), pytest.raises(FileExistsError, match="Another training"):
-        with training.alone(tmp_path / "run"):
+    with runs.alone(tmp_path / "run"), pytest.raises(FileExistsError, match="Another training"):
+        with runs.alone(tmp_path / "run"):
             pass
 
 

@@ -190,7 +190,7 @@ def test_a_penalty_in_float16():
 
 
 def test_what_fails_under_replicas(plain, monkeypatch):
-    monkeypatch.setattr("kerasgan.gradients.replicas", lambda: 2)
+    monkeypatch.setattr("kerasgan.replicas.replicas", lambda: 2)
     for name, value, default in (("steps_per_execution", 4, 1), ("jit_compile", True, False)):
         sentence = f"{name}={value} fails in Keras under several replicas: leave it at {default}."
         refused(ValueError, sentence, plain.compile, **{name: value})
@@ -226,7 +226,7 @@ def test_check_batch(monkeypatch):
     sentence = "A batch of {} images does not divide by {}: choose a batch_size that is a multiple of {}."
     refused(ValueError, sentence.format(8, "discriminator_steps=3", 3), rules.check_batch, model, 8)
     refused(ValueError, sentence.format(9, "pack=2 (together with the others: 6)", 6), rules.check_batch, model, 9)
-    monkeypatch.setattr("kerasgan.gradients.replicas", lambda: 2)
+    monkeypatch.setattr("kerasgan.replicas.replicas", lambda: 2)
     together = "replicas=2 (together with the others: 12)"
     refused(ValueError, sentence.format(18, together, 12), rules.check_batch, model, 18)
     with pytest.raises(ValueError, match="A batch of 10 images does not divide by discriminator_steps=3"):

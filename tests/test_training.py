@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasgan import DCGAN, data, images, recipes, training, zoo
+from kerasgan import DCGAN, data, images, recipes, runs, training, zoo
 from kerasgan.checkpoints import Checkpoints
 
 RECIPE = """
@@ -86,7 +86,7 @@ def test_epochs_seed_and_source_instead_of_the_recipes(recipe, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     np.savez("mine.npz", images=np.random.default_rng(1).integers(0, 256, (9, 16, 16, 1)).astype("uint8"))
     entry = training.train(recipe, epochs=1, source="mine.npz", seed=5, verbose=0)
-    assert entry == training.run_folder(recipe) / "entry" and entry.is_dir()
+    assert entry == runs.run_folder(recipe) / "entry" and entry.is_dir()
     card = zoo.info(entry)
     assert card["training"]["epochs"] == 1 and card["training"]["steps"] == 2 and card["training"]["seed"] == 5
     assert card["data"]["train"] == "mine.npz" and card["data"]["training_images"] == 9
@@ -191,21 +191,21 @@ def test_history_puts_an_interrupted_epoch_together(tmp_path):
     def part(history, epoch, step, loss):
         history.set_model(model)
         history.on_epoch_begin(epoch)
-        model.step = step
+        model.step = keras.Variable(step, dtype="int32")
         history.on_epoch_end(epoch, {"generator_loss": np.float32(loss), "val_distance": 10 * loss})
 
-    history = training.History(path)
+    history = runs.History(path)
     part(history, 0, 4, 1.0)
     part(history, 1, 7, 2.0)  # stopped one step before the end
-    again = training.History(path, since=7)
+    again = runs.History(path, since=7)
     part(again, 1, 8, 6.0)
     part(again, 2, 12, 5.0)
     expected = [(1, 4, 1.0), (2, 8, 0.75 * 2 + 0.25 * 6), (3, 12, 5.0)]
     noted = json.loads(path.read_text())
     assert [(e["epoch"], e["step"], e["generator_loss"]) for e in noted] == expected
     assert [e["val_distance"] for e in noted] == [10, 60, 50], "what validation found is of the epoch's end"
-    assert len(training.History(path, since=9).epochs) == 2, "what came after the checkpoint is forgotten"
-    assert training.History(path).epochs == [], "a new run starts anew"
+    assert len(runs.History(path, since=9).epochs) == 2, "what came after the checkpoint is forgotten"
+    assert runs.History(path).epochs == [], "a new run starts anew"
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------
@@ -219,14 +219,14 @@ def test_find_recipe(recipe):
 
 
 def test_run_folder(recipe, tmp_path):
-    assert training.run_folder(recipe, tmp_path / "x") == tmp_path / "x"
-    assert training.run_folder(recipe).as_posix() == "runs/noise"
-    assert training.run_folder(training.find_recipe("dcgan_mnist")).as_posix() == "runs/dcgan_mnist"
+    assert runs.run_folder(recipe, tmp_path / "x") == tmp_path / "x"
+    assert runs.run_folder(recipe).as_posix() == "runs/noise"
+    assert runs.run_folder(training.find_recipe("dcgan_mnist")).as_posix() == "runs/dcgan_mnist"
 
 
 def test_check_run(tmp_path):
     def check(resume, run=tmp_path / "run"):
-        training.check_run(run, resume)
+        runs.check_run(run, resume)
 
     check(resume=False)
     assert not (tmp_path / "run").exists(), "asking made the folder"

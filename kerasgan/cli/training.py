@@ -1,4 +1,4 @@
-"""`train`, `verify`, `evaluate` and `export`: how an entry comes about, what it is worth, where it goes."""
+"""`train`, `launch`, `verify`, `evaluate` and `export`: how an entry comes about, what it is worth, where it goes."""
 
 import sys
 
@@ -19,34 +19,82 @@ from kerasgan.cli.group import as_json, generator, main, show
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Instead of the recipe's.")
 @click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run's folder.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["auto", "one", "mirrored", "multi_worker", "tpu"]),
+    default="auto",
+    show_default=True,
+    help="How many devices: as TF_CONFIG or the GPUs say, or one.",
+)
+@click.option("--devices", help="Of mirrored: names, as in GPU:0,GPU:1, or how many.")
+@click.option("--workers", help="Of multi_worker: all addresses, host:port,..., instead of TF_CONFIG.")
+@click.option("--index", type=click.IntRange(0), help="Which of them this is; 0 is the chief, which writes.")
 @as_json
-def train(name, output, resume, source, epochs, seed, tensorboard, as_json):
+def train(name, output, resume, source, epochs, seed, tensorboard, as_json, strategy, **where):
     """Train by the recipe NAME, or by a recipe.toml.
 
     Ctrl-C saves; --resume with the same --data, --epochs and --seed goes on to the bits of a training that was never
-    stopped, on the CPU.
+    stopped, on the CPU. Over several devices a batch is that of the recipe, in parts. The exit code is 75 when another
+    worker was lost: start all again with --resume.
     """
-    from kerasgan import recipes, training
+    from kerasgan import distribution, recipes, replicas, training
     from kerasgan.progress import Progress
 
     recipe = training.find_recipe(name)
     run = training.run_folder(recipe, output)
-    callbacks = [progress := Progress(epochs or recipes.read(recipe)["training"]["epochs"])]
-    if tensorboard:
-        callbacks.append(tensorboard_callback(run / "tensorboard"))
+    progress = Progress(epochs or recipes.read(recipe)["training"]["epochs"])
+    options = dict(resume=resume, source=source, epochs=epochs, seed=seed)
     try:
-        options = dict(resume=resume, source=source, epochs=epochs, seed=seed)
-        entry = training.train(name, run, **options, callbacks=callbacks, verbose=0)
+        with distribution.strategy(strategy, **where).scope(), distribution.losing_none():
+            chief = replicas.is_chief()
+            callbacks = [progress] if chief else []
+            if tensorboard and chief:
+                callbacks.append(tensorboard_callback(run / "tensorboard"))
+            entry = training.train(name, run, **options, callbacks=callbacks, verbose=0)
     except training.Interrupted as stop:
         click.echo(f"kerasgan: {stop}", err=True)
         sys.exit(130)
+    except distribution.WorkerLost as lost:
+        click.echo(f"kerasgan: {lost}", err=True)
+        sys.exit(distribution.LOST)
     finally:
         if hasattr(progress, "bar"):
             progress.bar.stop()  # Keras tells no callback of an error, and the bar hides the cursor
+    if not chief:
+        return
     value = {"name": name, "entry": str(entry)}
     uses = {"upscaler": f"kerasgan upscale ... --model {entry}", "extractor": f"kerasgan info {entry}"}
     use = uses.get(recipes.read(recipe)["card"].get("kind"), f"kerasgan generate {entry}")
     show(value, as_json, lambda v: f"Trained. Use it: kerasgan.load({v['entry']!r}), or {use}")
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.option("--workers", type=click.IntRange(1), required=True, help="How many processes.")
+@click.option("--restarts", type=click.IntRange(0), default=3, show_default=True, help="At most, when one is lost.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- train NAME ...")
+def launch(workers, restarts, command):
+    """Train with several processes of this machine, and start them again when one dies.
+
+    As in: kerasgan launch --workers 2 -- train dcgan_mnist -o runs/two
+    """
+    from kerasgan import launching, training
+    from kerasgan.checkpoints import Checkpoints
+
+    first, *rest = command or [None]
+    if first != "train":
+        raise click.UsageError(f"launch starts `train NAME ...`; saw {' '.join(command) or 'nothing'}.")
+    given = train.make_context("kerasgan launch -- train", list(rest)).params  # mistakes are told once, before all
+    if given["workers"] or given["index"] is not None or given["strategy"] not in ("auto", "multi_worker"):
+        raise click.UsageError("launch itself says who the workers are: leave --strategy, --workers and --index out.")
+    run = training.run_folder(training.find_recipe(given["name"]), given["output"])
+
+    def resumable():
+        return bool(Checkpoints(run / "checkpoints").steps())
+
+    def tell(sentence):
+        click.echo(f"kerasgan: {sentence}", err=True)
+
+    sys.exit(launching.launch(["train", *rest], workers, resumable, restarts, tell))
 
 
 def tensorboard_callback(folder):

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kerasgan import images as pictures
-from kerasgan import random
+from kerasgan import random, replicas
 
 
 class Dataset(keras.utils.PyDataset):
@@ -128,7 +128,7 @@ def pipeline(dataset, start=0):
         shaped = [tf.ensure_shape(x, like.shape) for x, like in zip(read, arrays, strict=True)]
         return keras.tree.pack_sequence_as(example, shaped)
 
-    return tf.data.Dataset.range(start, np.iinfo("int64").max).map(batch).prefetch(1)
+    return replicas.distributed(tf.data.Dataset.range(start, np.iinfo("int64").max).map(batch).prefetch(1))
 
 
 def from_arrays(images, labels=None, *, batch_size=128, seed=0, shuffle=True, value_range=None, class_names=None,

@@ -10,7 +10,7 @@
 import keras
 from keras import ops
 
-from kerasgan import gradients
+from kerasgan import replicas
 from kerasgan.images import to_float
 from kerasgan.metrics.coverage import density_coverage
 from kerasgan.metrics.features import check_shape, fingerprint
@@ -122,7 +122,7 @@ class OfClouds(Streaming):
 
     def add(self, side, x):
         """Keep features (batch, d), as far as there is room."""
-        if gradients.replica()[1] > 1:
+        if replicas.replica()[1] > 1:
             raise NotImplementedError(f"{self.name} needs all features in one place: use FrechetDistance on replicas.")
         batch = ops.shape(x)[0]
         places = ops.minimum(side["n"] + ops.arange(batch, dtype="int32"), self.capacity)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgan import gradients, losses, random
+from kerasgan import gradients, losses, random, replicas
 from kerasgan.models import networks, rules
 from kerasgan.models.trainable import Trainable
 
@@ -53,6 +53,8 @@ class Adversarial(Trainable):
             self.discriminator = networks.built(discriminator, "discriminator")
         self.average = networks.float32_copy(self.generator, "average")
         self.average.trainable = False
+        for network in (self.generator, self.discriminator):
+            replicas.fold_replicas(networks.layers_of(network))
         self.image_shape = tuple(self.generator.outputs[0].shape[1:])
         self.classes = networks.classes_of(self.generator)
         rules.check_players(self.generator, self.discriminator, self.image_shape, self.classes, pack)
@@ -185,7 +187,7 @@ class Adversarial(Trainable):
             values = {n: replayed[n] if n.startswith("generator") else value for n, value in values.items()}
         else:
             values = self.take(play, last, ["discriminator", "generator"])
-        self.follow(ops.shape(keras.tree.flatten(batch)[0])[0] * gradients.replica()[1])
+        self.follow(ops.shape(keras.tree.flatten(batch)[0])[0] * replicas.replica()[1])
         return self.report(values)
 
     def take(self, play, batch, names):

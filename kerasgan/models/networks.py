@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgan import gradients
+from kerasgan import replicas
 from kerasgan.layers import MinibatchDiscrimination, MinibatchStddev, SpectralNormalization
 
 
@@ -99,6 +99,13 @@ def has_batch_normalization(network):
     return any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers_of(network))
 
 
+def statistics(*those):
+    """The moving means and variances of their BatchNormalization layers."""
+    layers = [layer for network in those for layer in layers_of(network)]
+    mixing = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    return [variable for layer in mixing for variable in (layer.moving_mean, layer.moving_variance)]
+
+
 def looks_across(network):
     """The names of the layers in which an image depends on the others of its batch, in use as well as in training."""
     return [x.name for x in layers_of(network) if isinstance(x, MinibatchDiscrimination | MinibatchStddev)]
@@ -154,4 +161,4 @@ def shaped(logs):
 
     Without it `test_two_workers_train_one_model` fails.
     """
-    return {name: ops.reshape(value, (1,)) for name, value in logs.items()} if gradients.across_workers() else logs
+    return {name: ops.reshape(value, (1,)) for name, value in logs.items()} if replicas.across_workers() else logs

@@ -6,7 +6,7 @@ import math
 import keras
 import numpy as np
 
-from kerasgan import data, gradients, losses, penalties
+from kerasgan import data, losses, penalties, replicas
 from kerasgan.models import networks
 from kerasgan.names import nearest
 
@@ -166,7 +166,7 @@ def check(model, optimizers, rules):
         check_flag(name, rules[name])
     for name in ("discriminator_steps", "steps_per_execution"):
         check_count(name, rules[name])
-    if gradients.replicas() > 1:
+    if replicas.replicas() > 1:
         for name, plain in (("steps_per_execution", 1), ("jit_compile", False)):
             if rules[name] != plain:
                 raise ValueError(f"{name}={rules[name]} fails in Keras under several replicas: leave it at {plain}.")
@@ -179,7 +179,7 @@ def check_batch(model, batch_size):
     parts = {
         "discriminator_steps": model.rules["discriminator_steps"],
         "pack": model.pack,
-        "replicas": gradients.replicas(),
+        "replicas": replicas.replicas(),
     }
     product = 1
     for name, count in parts.items():

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgan import data, gradients, random
+from kerasgan import data, random, replicas
 from kerasgan.callbacks import StopOnNaN
 from kerasgan.models import networks, rules
 
@@ -16,6 +16,7 @@ class Trainable(random.SavesRandomState, keras.Model):
     against generated images); of a variant what its data are: `trained_on` and `measured`.
     """
 
+    @replicas.in_scope
     def fit(
         self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, *, value_range=None,
         validation_data=None, validation_batch_size=None, shuffle=True, steps_per_epoch=None, **options,
@@ -63,8 +64,9 @@ class Trainable(random.SavesRandomState, keras.Model):
         callbacks = keras.tree.flatten(callbacks or [])
         if not any(isinstance(callback, StopOnNaN) for callback in callbacks):
             callbacks = [StopOnNaN(), *callbacks]
+        settle = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.average_replicas())
         return super().fit(
-            x, epochs=epochs, verbose=verbose, callbacks=callbacks, validation_data=validation_data,
+            x, epochs=epochs, verbose=verbose, callbacks=[settle, *callbacks], validation_data=validation_data,
             validation_batch_size=validation_batch_size, shuffle=shuffle, steps_per_epoch=steps_per_epoch, **options,
         )  # fmt: skip
 
@@ -82,6 +84,15 @@ class Trainable(random.SavesRandomState, keras.Model):
                 logs[tracker.name] = tracker.result()
         return networks.shaped(logs)
 
+    def average_replicas(self):
+        """Average what replicas have found of their own images, BatchNorm's statistics; nothing else differs there."""
+        replicas.mean_over_replicas(networks.statistics(self.generator, self.discriminator, self.average))
+
+    def save_own_variables(self, store):
+        """As Keras does: it comes here first, before the networks; what is saved is of all replicas."""
+        self.average_replicas()
+        super().save_own_variables(store)
+
     @property
     def state(self):
         """Every variable that a training needs to go on: weights, random state and both optimizers'."""
@@ -93,6 +104,7 @@ class Trainable(random.SavesRandomState, keras.Model):
 
     # --- measuring
 
+    @replicas.in_scope
     def evaluate(self, x=None, y=None, batch_size=None, *, value_range=None, **options):
         """Measure generated images against real ones with the compiled metrics; every image counts, none is dropped.
 
@@ -110,6 +122,7 @@ class Trainable(random.SavesRandomState, keras.Model):
             ValueError: nothing to measure with, images that break the contract, or an option of no use to this model.
         """
         rules.check_given(self, "evaluate", options)
+        self.average_replicas()
         if options.get("_use_cached_eval_dataset"):  # Keras' own, from `fit`, which has looked at validation_data
             return super().evaluate(x, y, batch_size=batch_size, **options)
         rules.check_measures(self)
@@ -130,16 +143,19 @@ class Trainable(random.SavesRandomState, keras.Model):
         super().reset_metrics()
         self.evaluation.state.assign(ops.multiply(self.evaluation.state, [1, 0]))
 
-    def draw(self, like, shape, distribution, seed=None):
-        """Noise for each sample of `like`. Replicas share one seed: each draws for all and takes its own part."""
+    def draw(self, like, shape, law, seed=None):
+        """Noise for each sample of `like`, normal or uniform in [-1, 1).
+
+        Replicas share one seed: each draws for all and takes its own part.
+        """
         seed = seed or self.random
 
         def drawn(n):
-            if distribution == "normal":
+            if law == "normal":
                 return keras.random.normal((n, *shape), seed=seed)
             return keras.random.uniform((n, *shape), -1, 1, seed=seed)
 
-        return gradients.share(drawn, ops.shape(like)[0])
+        return replicas.share(drawn, ops.shape(like)[0])
 
     def _maybe_symbolic_build(self, *args, **kwargs):
         """Nothing: the networks arrive built. Keras' own runs the model on images, and fails across workers (trap 25).

@@ -1,0 +1,104 @@
+"""Workers meet, or one sentence says who is missing, to all who came."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from kerasgan import rendezvous
+from kerasgan.rendezvous import call, hear, listener, meet, port_of, receive, refuse, say
+
+
+@pytest.fixture
+def addresses():
+    sockets = [socket.socket() for _ in range(3)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    found = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    return found
+
+
+def together(*meetings):
+    """What becomes of several meetings at once: None, or the error."""
+
+    def one(meeting):
+        try:
+            return meet(*meeting)
+        except ConnectionError as error:
+            return str(error)
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(one, meetings))
+
+
+def test_all_come_and_leave_the_ports_free(addresses):
+    """In any order; twice, as after a worker has died."""
+    for order in ((2, 0, 1), (0, 1, 2)):
+        assert together(*[(addresses, i, 10) for i in order]) == [None] * 3
+        for i in range(3):
+            listener(addresses, i).close()
+    assert meet(addresses[:1], 0, 10) is None, "alone there is nobody to wait for"
+    assert port_of("a:17") == 17
+
+
+def test_somebody_else_at_the_door(addresses):
+    """A scan of ports, or a browser, is no worker."""
+    with listener(addresses, 0) as door, ThreadPoolExecutor() as pool:
+        for words in (b"", b"GET / HTTP/1.1\n", b"[]\n", b"3\n"):
+            with socket.create_connection(("127.0.0.1", port_of(addresses[0]))) as line:
+                line.sendall(words)
+        calls = [pool.submit(call, addresses, i, 10) for i in (1, 2)]
+        assert receive(door, addresses, 10) is None and [done.result() for done in calls] == [None, None]
+
+
+def test_one_is_missing(addresses):
+    """All who came are told by the chief, who knows."""
+    said = together((addresses, 0, 1), (addresses, 1, 1))
+    assert (
+        said == [f"Waited 1 s for worker 2 ({addresses[2]}): start it, and look at its address and at firewalls."] * 2
+    )
+
+
+def test_the_chief_is_missing(addresses):
+    said = together((addresses, 1, 0.5), (addresses, 2, 0.5))
+    assert said == [f"Worker {i} waited 0.5 s for worker 0 ({addresses[0]}): start it, and look at its address and at"
+                    " firewalls." for i in (1, 2)]  # fmt: skip
+
+
+def test_two_with_one_index(addresses):
+    """On one machine the port is taken; on two the chief notices."""
+    with listener(addresses, 1), pytest.raises(ConnectionError, match="Worker 1 cannot listen .*another one started"):
+        meet(addresses, 1, 1)
+
+    def twice():
+        with pytest.raises(ConnectionError, match="Two workers have the index 1: give each its own"):
+            call(addresses, 1, 5)
+
+    with listener(addresses, 0) as door, ThreadPoolExecutor() as pool:
+        calls = [pool.submit(twice) for _ in range(2)]
+        with pytest.raises(ConnectionError, match="Two workers have the index 1"):
+            receive(door, addresses, 5)
+        assert [done.result() for done in calls] == [None, None]
+
+
+def test_other_lists(addresses):
+    said = together((addresses, 0, 5), ([addresses[0], addresses[2]], 1, 5))
+    assert said[0] == said[1] and said[0].startswith(
+        f"Worker 1 knows other workers, {addresses[0]}, {addresses[2]}, than"
+    )
+
+
+def test_lines():
+    one, other = socket.socketpair()
+    with one, other:
+        say(one, {"index": 1})
+        assert hear(other) == {"index": 1}
+        one.sendall(b"x" * rendezvous.LONGEST)
+        assert hear(other) is None, "no line"
+        with pytest.raises(ConnectionError, match="because"):
+            refuse([one], "because")
+        assert hear(other) == {"why": "because"}
+        one.close()
+        assert hear(other) is None

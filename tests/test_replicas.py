@@ -1,0 +1,129 @@
+"""Replicas of a model: each knows which it is, draws for itself, has its part of a batch, and saves what all found.
+
+Two replicas, in a child: devices are set once a process. Workers: `test_conformance_distribute`, `test_workers`.
+"""
+
+import goldens
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from kerasgan import data, distribution, replicas
+from kerasgan.replicas import (
+    across_workers,
+    fold_replicas,
+    in_scope,
+    mean_over_replicas,
+    replica,
+    share,
+    total,
+    workers,
+)
+
+
+def test_without_a_strategy():
+    assert replica() == (0, 1) and replicas.replicas() == 1 and workers() == 1
+    assert across_workers() is False and replicas.is_chief() is True and total(3) == 3
+    mean_over_replicas([keras.Variable(1.0)])  # nothing to agree on
+
+
+def test_share_is_a_part_of_what_all_draw(monkeypatch):
+    """The second of three replicas, of two images each: places 2 and 3 of six."""
+    assert share(lambda n: list(range(n)), 2) == [0, 1]
+    monkeypatch.setattr(replicas, "replica", lambda: (1, 3))
+    assert share(lambda n: list(range(n)), 2) == [2, 3]
+
+
+def test_alone_a_layer_draws_as_keras_has_it():
+    plain, folded = (layers.Dropout(0.5, seed=4) for _ in range(2))
+    fold_replicas([folded, layers.Dense(1)])
+    assert type(folded.seed_generator) is replicas.ReplicaSeeds
+    ones = np.ones((3, 40), "float32")
+    for _ in range(2):
+        assert np.array_equal(*(ops.convert_to_numpy(layer(ones, training=True)) for layer in (plain, folded)))
+
+
+def two_replicas():
+    """Run by a child: what replicas see, draw, are given and agree on."""
+    import tensorflow as tf
+
+    strategy, found = distribution.strategy("mirrored", 2), {}
+
+    def local(values):
+        return [np.asarray(x) for x in strategy.experimental_local_results(values)]
+
+    with strategy.scope():
+        found["outside"] = replica(), replicas.replicas(), workers(), across_workers(), replicas.is_chief(), total(3)
+        plain, folded = layers.Dropout(0.5, seed=4), layers.Dropout(0.5, seed=4)
+        fold_replicas([folded])
+        norm, other = layers.BatchNormalization(), layers.Dense(3)
+        norm.build((None, 3)), other.build((None, 3))
+        seed = keras.random.SeedGenerator(1)
+        images = np.arange(12 * 8 * 8).reshape(12, 8, 8, 1).astype("uint8")
+        dataset = data.from_arrays(images, np.arange(12), batch_size=6, seed=2)
+        steps = iter(dataset.stream(3))
+        given = [[local(part) for part in next(steps)] for _ in range(3)]
+
+    class Model:
+        distribute_strategy = strategy
+        count = in_scope(lambda model, factor: factor * replicas.replicas())
+
+    found["a model's method"] = replicas.replicas(), Model().count(10)
+    found["inside"] = [tuple(pair) for pair in local(strategy.run(lambda: tf.stack(replica())))]
+    ones = np.ones((3, 40), "float32")
+    found["masks"], found["Keras' masks"] = (
+        [local(strategy.run(tf.function(lambda layer=layer: layer(ones, training=True)))) for _ in range(2)]
+        for layer in (folded, plain)
+    )
+    found["noise"] = local(strategy.run(lambda: share(lambda n: keras.random.normal((n, 2), seed=seed), 3)))
+    found["given"] = given, [dataset.batch(3 + i) for i in range(3)]
+
+    def learn():
+        norm(tf.random.normal((8, 3), seed=replica()[0]) + 10.0 * tf.cast(replica()[0], "float32"), training=True)
+
+    strategy.run(learn)
+    kept = [norm.moving_mean, norm.moving_variance]
+    before = [local(v.value) for v in kept]
+    with strategy.scope():
+        mean_over_replicas([*kept, other.kernel])
+    found["statistics"] = before, [local(v.value) for v in kept]
+    with tf.distribute.MultiWorkerMirroredStrategy().scope():
+        found["a worker alone"] = across_workers()
+    return found
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return goldens.in_child(two_replicas, folder=tmp_path_factory.mktemp("replicas"))
+
+
+def test_which_replica_am_i(found):
+    assert found["outside"] == ((0, 1), 2, 1, False, True, 3)
+    assert sorted(found["inside"]) == [(0, 2), (1, 2)]
+    assert found["a worker alone"] is False
+    assert found["a model's method"] == (1, 20), "whoever calls it, from wherever"
+
+
+def test_noise_and_dropout_differ(found):
+    """Keras alone draws the same masks on every replica; one state serves all, and moves on."""
+    assert not np.array_equal(*found["noise"])
+    (first, second), (again, _) = found["masks"]
+    assert not np.array_equal(first, second) and not np.array_equal(first, again)
+    (plain, same), _ = found["Keras' masks"]
+    assert np.array_equal(plain, same), "else there is nothing to mend"
+    assert np.array_equal(first, plain), "the first replica's are Keras' own"
+
+
+def test_a_batch_comes_in_parts_nothing_lost_nothing_twice(found):
+    for (images, labels), (all_images, all_labels) in zip(*found["given"], strict=True):
+        assert [len(part) for part in images] == [3, 3]
+        np.testing.assert_array_equal(np.concatenate(images), all_images)
+        np.testing.assert_array_equal(np.concatenate(labels), all_labels)
+
+
+def test_statistics_are_the_mean_of_all(found):
+    for before, after in zip(*found["statistics"], strict=True):
+        assert not np.allclose(*before)
+        np.testing.assert_array_equal(*after)
+        np.testing.assert_allclose(after[0], np.mean(before, axis=0), rtol=1e-6)

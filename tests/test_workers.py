@@ -1,0 +1,92 @@
+"""Real processes over loopback: a training by two workers, one of which is killed, makes the entry that one would."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+from conftest import TINY
+
+from kerasgan import zoo
+from kerasgan.checkpoints import Checkpoints
+
+MEASURED = """validation = "MORE"
+licence = "CC0"
+
+[training]
+choose = "best"
+"""
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """As `tiny.toml`, of twelve epochs, chosen by validation; without BatchNorm, which sees a worker's images alone."""
+    folder = tmp_path_factory.mktemp("recipe")
+    images = np.full((264, 28, 28, 1), 20, "uint8")
+    for image, (x, y) in zip(images, np.random.default_rng(0).integers(2, 16, (264, 2)), strict=True):
+        image[y : y + 10, x : x + 10] = 230
+    np.savez(folder / "train.npz", images=images[:64])
+    np.savez(folder / "more.npz", images=images[64:])
+    text = TINY.replace("IMAGES", (folder / "train.npz").as_posix()).replace("epochs = 6", "epochs = 12")
+    text = text.replace("width = 4", "width = 4\ngenerator_norm = false").replace("0.02,", "0.002,")
+    text = text.replace('licence = "CC0"\n\n[training]\n', MEASURED.replace("MORE", (folder / "more.npz").as_posix()))
+    (folder / "squares.toml").write_text(text + 'extractor = "lenet_mnist"\n', encoding="utf-8")
+    return folder / "squares.toml"
+
+
+def command(*arguments, **options):
+    """A process of the command."""
+    line = [sys.executable, "-m", "kerasgan", *map(str, arguments)]
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def children(process):
+    """The processes that it has started, oldest first."""
+    found = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="], capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def killed_once(launched, run, index, step):
+    """Kill one of the workers once a checkpoint of that step is there; (what was said, the exit code) at the end."""
+    while launched.poll() is None and not any(s >= step for s in Checkpoints(run / "checkpoints").steps()):
+        time.sleep(0.05)
+    os.kill(children(launched)[index], signal.SIGKILL)
+    _, said = launched.communicate(timeout=200)
+    return said, launched.returncode
+
+
+def arrays(path):
+    """{place: array} of a weights file."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda place, item: found.update({place: item[()]} if isinstance(item, h5py.Dataset) else {}))
+    return found
+
+
+def test_two_workers_one_of_them_killed(recipe, tmp_path):
+    alone = command("train", recipe, "-o", tmp_path / "one")
+    assert alone.wait(timeout=200) == 0, alone.communicate()
+    launched = command("launch", "--workers", 2, "--", "train", recipe, "-o", tmp_path / "two")
+    said, code = killed_once(launched, tmp_path / "two", index=1, step=12)
+    assert code == 0, said
+    assert "Lost worker 1 (killed by SIGKILL). All start again from the newest checkpoint; 3 more times" in said
+    assert "Another worker has died" in said, "the chief says so too"
+    folders = [tmp_path / name for name in ("one", "two")]
+    histories = [json.loads((folder / "history.json").read_text()) for folder in folders]
+    assert [[epoch["step"] for epoch in history] for history in histories] == [list(range(4, 52, 4))] * 2
+    for one, two in zip(*histories, strict=True):
+        assert one.keys() == two.keys() and "val_frechet_distance" in one
+        for name in one.keys() - {"seconds"}:
+            assert two[name] == pytest.approx(one[name], rel=1e-2, abs=1e-3), name
+    notes = [json.loads((folder / "best.json").read_text()) for folder in folders]
+    assert notes[0]["step"] == notes[1]["step"]
+    assert sorted(p.name for p in folders[0].rglob("*.png")) == sorted(p.name for p in folders[1].rglob("*.png"))
+    weights = [arrays(folder / "entry" / "generator.weights.h5") for folder in folders]
+    for place, values in weights[0].items():
+        np.testing.assert_allclose(weights[1][place], values, atol=1e-3)
+    assert zoo.verify(folders[1] / "entry")["ok"]
