@@ -186,12 +186,12 @@ def test_play_finishes_a_half_done_epoch_first():
 
 
 def test_history_puts_an_interrupted_epoch_together(tmp_path):
-    path, model = tmp_path / "history.json", SimpleNamespace(step=0)
+    path, model = tmp_path / "history.json", SimpleNamespace(step=keras.Variable(0, dtype="int32"))
 
     def part(history, epoch, step, loss):
         history.set_model(model)
         history.on_epoch_begin(epoch)
-        model.step = keras.Variable(step, dtype="int32")
+        model.step.assign(step)
         history.on_epoch_end(epoch, {"generator_loss": np.float32(loss), "val_distance": 10 * loss})
 
     history = runs.History(path)
