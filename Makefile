@@ -11,11 +11,12 @@ RUN := $(VENV)/bin/python
 TORCH_STAMP := $(VENV)/.torch-$(shell echo '$(TORCH)' | cksum | cut -d' ' -f1)
 PIP := $(RUN) -m pip --disable-pip-version-check install -q
 
-.PHONY: help demo test lint zoo clean
+.PHONY: help demo test soak lint zoo clean
 
 help:
 	@echo "make demo    load a pretrained GAN, draw digits, fine-tune it, export it"
 	@echo "make test    run all tests (PYTEST_ARGS='-k losses' for some)"
+	@echo "make soak    what takes long: processes killed at many steps, 10,000 spoilt files; under an hour"
 	@echo "make lint    ruff"
 	@echo "make zoo     the index, cards and table made from zoo/*/card.json"
 	@echo "make clean   remove $(VENV) and what was built"
@@ -25,6 +26,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev $(if $(TORCH),$(TORCH_STAMP))
 	$(RUN) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+soak: $(VENV)/.dev $(if $(TORCH),$(TORCH_STAMP))
+	$(RUN) -m pytest --soak $(PYTEST_ARGS)
 
 lint: $(VENV)/.ruff
 	$(RUN) -m ruff check .

@@ -103,9 +103,24 @@ def manifest(path):
                     raise ValueError(f"{path} holds a link at {place}, where weights hold none.")
                 if isinstance(file[place], h5py.Dataset):
                     found[place] = plain_shape(path, place, file[place])
-    except OSError as error:
-        raise ValueError(f"{path} is no HDF5 file: {error}.") from None
+    except (OSError, RuntimeError, SystemError, KeyError) as error:  # whatever the library says of bytes that lie
+        raise ValueError(f"{path} is no HDF5 file, or a damaged one: {error}.") from None
     return found
+
+
+def arrays(path):
+    """{name: array} of a `.npz` file.
+
+    Raises:
+        ValueError: it is none, or a damaged one.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except Exception as error:  # of zip archives, of numbers, of memory: whatever NumPy meets in bytes that lie
+        raise ValueError(f"{path} is no .npz file, or a damaged one: {type(error).__name__}: {error}.") from None
 
 
 def plain_shape(path, place, array):

@@ -1,6 +1,7 @@
 """Extractors: classifiers of real images whose features measure a GAN; they never see a generated one."""
 
 import keras
+from keras import ops
 
 from kerasgan import data, random, recipes
 from kerasgan.augmentations import cutout, mirrored, shifted
@@ -28,7 +29,7 @@ def prepared(recipe):
     learner = augmented(classifier, recipe["augment"], seed)
     optimizer = recipes.optimizer(recipe["compile"]["optimizer"], settings["epochs"] * len(dataset))
     optimizer.build(learner.trainable_variables)  # so that a checkpoint can bring its moments
-    learner.compile(optimizer, cross_entropy(), metrics=["accuracy"])
+    learner.compile(optimizer, cross_entropy(recipe["compile"].get("label_smoothing", 0.0)), metrics=["accuracy"])
     return learner, dataset, validation, test
 
 
@@ -137,9 +138,19 @@ class InTraining(keras.layers.Layer):
         return self.change(images, self.random) if training else images
 
 
-def cross_entropy():
-    """The loss of integer labels against logits."""
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+def cross_entropy(smoothing=0.0):
+    """The loss of integer labels against logits; of smoothed ones a share is of all classes alike.
+
+    Raises:
+        ValueError: a share outside [0, 1).
+    """
+    rules.check_share("label_smoothing", smoothing)
+    smoothed = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+
+    def loss(labels, logits):
+        return smoothed(ops.one_hot(ops.reshape(labels, (-1,)), logits.shape[-1]), logits)
+
+    return loss
 
 
 def report(classifier, test, recipe):

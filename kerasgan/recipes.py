@@ -55,7 +55,7 @@ READ_BY = {  # the keys of a section that this kind reads, where it reads not al
     "generator": {"augment": (), "training": PLAYED},
     "upscaler": {"augment": (), "card": ("kind", "title", "task", "paper", "summary", "weights_licence", "commercial")},
     "extractor": {
-        "compile": ("optimizer",),
+        "compile": ("optimizer", "label_smoothing"),
         "fine_tuning": (),
         "training": ("epochs", "batch_size", "seed", "checkpoint_steps"),
     },

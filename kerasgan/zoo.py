@@ -199,8 +199,9 @@ def load_keras(path):
         raise ValueError(f"{path} is damaged, or no .keras file: it is no zip archive, or was cut short.")
     try:
         return keras.saving.load_model(path)
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
-        raise ValueError(f"{path} is damaged, or no .keras file: {error}.") from None
+    except Exception as error:  # Keras meets what a file says in many ways, and answers in as many
+        said = str(error).split("\n")[0][:200]
+        raise ValueError(f"{path} is damaged, or no .keras file: {type(error).__name__}: {said}.") from error
 
 
 def restore(folder, card, metrics=()):
@@ -221,7 +222,10 @@ def restore(folder, card, metrics=()):
     if cards.fingerprint(card["model"], manifests) != card["fingerprint"]:
         raise ValueError(f"The weights of {card['name']} are of another architecture than its card describes.")
     for part, weights in parts.items():
-        weights.load_weights(paths[part])
+        try:
+            weights.load_weights(paths[part])
+        except Exception as error:  # the library of HDF5 finds more than one way to stumble over bytes that lie
+            raise ValueError(f"{paths[part]} is damaged: {type(error).__name__}: {error}.") from error
     if hasattr(network, "average"):
         network.generator.set_weights(network.average.get_weights())
         recipes.compile_model(network, card["compile"], metrics=metrics)
@@ -265,7 +269,7 @@ def verify(name):
     import numpy as np
 
     folder, card = find(name)
-    golden = np.load(cards.checked_file(folder, card, "golden.npz"), allow_pickle=False)
+    golden = cards.arrays(cards.checked_file(folder, card, "golden.npz"))
     model = restore(folder, card)
     if card["kind"] == "generator":
         inputs = [golden[name] for name in ("latents", "labels") if name in golden]

@@ -17,7 +17,15 @@ os.environ["KERASGAN_HOME"] = tempfile.mkdtemp(prefix="kerasgan-tests-")  # not 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--soak", action="store_true", help="run what takes long, and that alone: make soak")
+
+
+def pytest_collection_modifyitems(config, items):
+    soaking = config.getoption("--soak")
+    others = [item for item in items if bool(item.get_closest_marker("soak")) != soaking]
+    items[:] = [item for item in items if item not in others]
+    config.hook.pytest_deselected(items=others)
     data = os.environ.get("TFDS_DATA_DIR")
     missing = {}
     if not (data and Path(data).is_dir()):

@@ -292,3 +292,16 @@ def test_the_verdict_on_a_papers_table(value, better, words):
     assert rendering.verdict(record) == words
     without = {key: number for key, number in record.items() if key != "paper_spread"} | {"value": 225.0}
     assert rendering.verdict(without) == "as the paper's 225"
+
+
+def test_arrays(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, a=np.arange(3), b=np.ones(2))
+    found = cards.arrays(path)
+    assert found["a"].tolist() == [0, 1, 2] and found.keys() == {"a", "b"}
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(ValueError, match="x.npz is no .npz file, or a damaged one: BadZipFile"):
+        cards.arrays(path)
+    np.savez(path, a=np.array([{}], object))
+    with pytest.raises(ValueError, match="x.npz is no .npz file, or a damaged one: ValueError: Object arrays"):
+        cards.arrays(path)

@@ -50,7 +50,9 @@ def test_it_loads_and_goes_on():
     assert [int(o.iterations.numpy()) for o in (made.optimizer, made.discriminator_optimizer)] == [3, 3]
     assert json.loads((KEPT / "step-00000003.json").read_text())["model"]["class"] == "DCGAN"
     assert np.abs(made.generate(4, seed=1).astype(int) - kept["before"]).max() <= 1
-    made.fit(dataset().stream(3), steps_per_epoch=1, shuffle=False, verbose=0)  # with the moments, the noise and the order it had
+    made.fit(
+        dataset().stream(3), steps_per_epoch=1, shuffle=False, verbose=0
+    )  # with the moments, the noise and the order it had
     assert np.abs(made.generate(4, seed=1).astype(int) - kept["after"]).max() <= 1
     assert np.abs(kept["after"].astype(int) - kept["before"]).max() > 1, "a step that moves nothing proves nothing"
 

@@ -37,8 +37,8 @@ def test_convnet_is_as_large_as_it_says():
         for layer in classifier.get_layer("features").network.layers
         if isinstance(layer, (keras.layers.Conv2D, classifiers.Whitening))
     )
-    assert round(multiplications / 1e6) == 45
-    assert classifier.count_params() == 669_546
+    assert round(multiplications / 1e6) == 115
+    assert classifier.count_params() == 1_678_378
 
 
 def test_convnet_tells_the_same_of_a_mirror_image():

@@ -235,6 +235,11 @@ def test_cross_entropy():
     loss = extractors.cross_entropy()
     assert float(loss(np.array([2]), np.zeros((1, 4)))) == pytest.approx(np.log(4), rel=1e-6)
     assert float(loss(np.array([0, 1]), np.array([[50.0, 0], [0, 50.0]]))) == pytest.approx(0, abs=1e-6)
+    smoothed, four = extractors.cross_entropy(0.4), np.log([[4.0, 1, 1, 2]])  # probabilities 1/2, 1/8, 1/8, 1/4
+    expected = 0.6 * np.log(2) + 0.1 * np.log([2, 8, 8, 4]).sum()
+    assert float(smoothed(np.array([[0]]), four)) == pytest.approx(expected, rel=1e-6)
+    with pytest.raises(ValueError, match="label_smoothing lies in"):
+        extractors.cross_entropy(1.0)
 
 
 def test_report_counts_every_image():

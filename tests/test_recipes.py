@@ -67,7 +67,7 @@ def test_read_gives_every_section(tmp_path):
         (RECIPE + "[augment]\nrotation = 3\n", r"of \[augment\] the generator reads nothing; saw rotation: leave"),
         (EXTRACTOR + '[fine_tuning]\nloss = "x"\n', r"of \[fine_tuning\] the extractor reads nothing; saw loss"),
         (EXTRACTOR.replace("[compile]", '[compile]\nloss = "x"\njit_compile = true'),
-         r"of \[compile\] the extractor reads optimizer; saw jit_compile, loss: leave it out"),
+         r"of \[compile\] the extractor reads optimizer, label_smoothing; saw jit_compile, loss: leave it out"),
         (EXTRACTOR.replace("epochs = 2", 'epochs = 2\ndtype_policy = "mixed_bfloat16"\ncheckpoint_steps = 3'),
          r"of \[training\] the extractor reads epochs, batch_size, seed, checkpoint_steps; saw dtype_policy"),
         (RECIPE + 'choose = "lats"\n', "Unknown value of choose 'lats'. Did you mean 'last'. There are: best, last"),
