@@ -1,9 +1,10 @@
 """Where do more replicas stop paying? `python benchmarks/scaling.py`: a plan on paper, from what two cores measured.
 
 A step takes as long as the slowest replica's share of it, and then all sum their gradients, in a ring (Patarasuk and
-Yuan 2009): each sends 2 (n - 1) / n times the gradients' bytes, in 2 (n - 1) messages. How long a replica takes is drawn
-from steps that were measured (`workers.py`), so that there are stragglers. The networks' speeds are assumed, and so are
-devices faster than these cores: nobody measured them here. Sampling needs no network: n replicas draw n times as much.
+Yuan 2009): each sends 2 (n - 1) / n times the bytes of the gradients, in 2 (n - 1) messages. A replica takes as long as
+one of the steps that were measured (`workers.py`), at random, so that there are stragglers. The networks' speeds are
+assumed, and so are devices faster than these cores: nobody measured them here. Sampling needs no network: n replicas
+draw n times as much.
 """
 
 import json

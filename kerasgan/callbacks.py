@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kerasgan import images, plotting, replicas
-from kerasgan.files import sha256, write_atomically, write_json
+from kerasgan.files import sha256, stored, write_atomically, write_json
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -276,7 +276,7 @@ class BestPair(keras.callbacks.Callback):
         if np.isfinite(value) and (self.best is None or sign * value < sign * self.best["value"]):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             for path, network in self.networks(self.model).items():
-                write_atomically(path, network.save_weights)
+                write_atomically(path, network.save_weights, stored(network.weights))
             hashes = [sha256(path) for path in self.networks(self.model)]
             where = {"epoch": epoch + 1, "step": int(self.model.step.numpy()), "sha256": hashes}
             self.best = {"monitor": self.monitor, "value": value, **where}

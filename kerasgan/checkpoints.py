@@ -13,7 +13,7 @@ import warnings
 import keras
 
 from kerasgan import replicas
-from kerasgan.files import sha256, write_atomically, write_json
+from kerasgan.files import sha256, stored, write_atomically, write_json
 
 
 class Checkpoints:
@@ -39,7 +39,7 @@ class Checkpoints:
         """Save the compiled model at its present step; returns the step.
 
         Raises:
-            FloatingPointError: a weight is not finite; what was saved before stays.
+            FloatingPointError: a weight is not finite; what was saved before stays. OSError: there is no room.
         """
         step = int(model.step.numpy())
         if not model.is_finite():
@@ -48,7 +48,7 @@ class Checkpoints:
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         weights, description = self.paths(step)
-        write_atomically(weights, model.save_weights)
+        write_atomically(weights, model.save_weights, stored(model.state))
         content = {"step": step, "model": described(model), "about": self.about}
         write_json(description, content | {"sha256": sha256(weights), "keras": keras.__version__})
         for old in self.steps()[: -self.keep]:

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import math
 import os
 import pathlib
+import tempfile
 
 
 def sha256(path):
@@ -12,12 +14,37 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_atomically(path, write):
+def check_room(folder, size):
+    """Refuse to begin with a file of `size` bytes for which there is no room: half-way HDF5 fails in many ways.
+
+    Raises:
+        OSError: the disk, or what this process may write, is full.
+    """
+    if not hasattr(os, "posix_fallocate"):  # Windows, macOS
+        return
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise OSError(
+                error.errno, f"No room in {folder} for a file of {size / 1e6:.3g} MB ({error.strerror}): free some"
+            ) from None
+
+
+def stored(variables):
+    """About how many bytes an HDF5 file of these variables has, at most."""
+    return sum(4 * math.prod(variable.shape) + 4096 for variable in variables)
+
+
+def write_atomically(path, write, size=0):
     """Let `write(temporary path)` make a file, then rename it to `path`: others see the old file or the new one.
 
-    The temporary file lies beside `path`, has its suffixes and a name of its own, and never outlives a failure.
+    The temporary file lies beside `path`, has its suffixes and a name of its own, and never outlives a failure. Where
+    its size is known, about, it is not begun without room for it.
     """
     path = pathlib.Path(path)
+    if size:
+        check_room(path.parent, size)
     suffixes = "".join(path.suffixes[-2:])
     temporary = path.with_name(f".{path.name.removesuffix(suffixes)}-{os.urandom(6).hex()}{suffixes}")
     try:

@@ -10,6 +10,7 @@ import pytest
 
 from kerasgan import DCGAN
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints, described, flat, plain
+from kerasgan.files import stored
 
 
 def tiny(**options):
@@ -112,6 +113,40 @@ def test_a_damaged_newest_one_is_passed_over(checkpoints, how):
     with pytest.warns(UserWarning, match=sentence) as told:
         assert checkpoints.restore(model) == 4
     assert told[0].filename == __file__ and int(model.step) == 4
+
+
+def test_cut_anywhere_it_is_passed_over(checkpoints):
+    """At every tenth of its bytes, and of its description's."""
+    model, whole = tiny(), {path: path.read_bytes() for path in checkpoints.paths(6)}
+    for path, content in whole.items():
+        for tenth in range(10):
+            path.write_bytes(content[: len(content) * tenth // 10])
+            with pytest.warns(
+                UserWarning, match="Damaged, passed over: step-00000006.weights.h5. Going on from step 4."
+            ):
+                assert checkpoints.restore(model) == 4
+        path.write_bytes(content)
+    assert checkpoints.restore(model) == 6
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="needs POSIX")
+def test_a_full_disk(checkpoints):
+    """What this process may write is too little: one sentence, and all that was there stays."""
+    resource, model = pytest.importorskip("resource"), tiny()
+    checkpoints.restore(model)
+    before = {path: path.read_bytes() for path in checkpoints.folder.iterdir()}
+    size = checkpoints.paths(6)[0].stat().st_size
+    for limit in (100, size // 2, size - 1):
+        model.step.assign_add(1)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        try:
+            with pytest.raises(OSError, match="No room in .* for a file of 0.*MB .File too large.: free some"):
+                checkpoints.save(model)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert {path: path.read_bytes() for path in checkpoints.folder.iterdir()} == before
+    assert stored(model.state) >= size
+    assert checkpoints.save(model) == 9
 
 
 def test_all_damaged(checkpoints):

@@ -114,3 +114,14 @@ def test_a_path_that_cannot_be_written(tmp_path, locked):
             files.check_writable(tmp_path / missing)
     with pytest.raises(PermissionError, match="Cannot write .*x: the folder .*locked is not writable"):
         files.check_writable(locked / "x")
+
+
+def test_check_room(tmp_path):
+    files.check_room(tmp_path, 1000)
+    with pytest.raises(OSError, match="No room in .* for a file of 1e.12 MB"):
+        files.check_room(tmp_path, 10**18)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="No room"):
+        files.write_atomically(tmp_path / "x.txt", lambda path: path.write_text("x"), size=10**18)
+    files.write_atomically(tmp_path / "x.txt", lambda path: path.write_text("x"), size=10)
+    assert (tmp_path / "x.txt").read_text() == "x"
