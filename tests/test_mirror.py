@@ -3,8 +3,11 @@
 import functools
 import http.server
 import json
+import random
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -199,3 +202,61 @@ def test_an_entry_at_hand_asks_no_mirror(served, server, tmp_path, monkeypatch):
     monkeypatch.setenv("KERASGAN_ZOO", str(tmp_path / "mine"))
     assert kerasgan.load("tiny").generate(1, seed=0).shape == (1, 28, 28, 1)
     assert not server.asked
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------
+
+CHILD = """
+import pathlib, sys
+from kerasgan import cards, zoo
+zoo.shipped = lambda: pathlib.Path(sys.argv[1])
+try:
+    folder, card = zoo.find("tiny")
+    for name in card["files"]:
+        cards.checked_file(folder, card, name)
+    print("right")
+except OSError as error:
+    print(error)
+"""
+
+
+class Dying(Handler):
+    """Hangs up on about every eighth request, before or in the middle of the answer."""
+
+    def do_GET(self):
+        with self.server.lock:
+            fate = self.server.chance.random()
+        if fate < 0.06:
+            self.connection.close()
+        elif fate < 0.12:
+            self.server.short.add(self.path)
+            super().do_GET()
+            self.server.short.discard(self.path)
+            self.connection.close()
+        else:
+            super().do_GET()
+
+
+def test_sixteen_processes_fill_one_cache_from_a_server_that_dies(served, server, tmp_path):
+    """Each ends with the right bytes or with one clear sentence; what is in the cache is right, and nothing else."""
+    server.RequestHandlerClass = functools.partial(Dying, directory=str(served))
+    server.lock, server.chance, server.handle_error = threading.Lock(), random.Random(0), lambda *_: None
+
+    def sixteen():
+        command = [sys.executable, "-c", CHILD, str(tmp_path / "shipped")]
+        every = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(16)]
+        return [process.communicate()[0].strip() for process in every]
+
+    every = []
+    for _ in range(3):
+        shutil.rmtree(mirror.cache(), ignore_errors=True)
+        every += (said := sixteen())
+        assert all(words == "right" or words.startswith("Could not fetch http://127.0.0.1") for words in said), said
+        for name in arrived() - {cards.CARD}:
+            assert (mirror.cache() / "tiny" / name).read_bytes() == (served / "tiny" / name).read_bytes()
+        assert arrived() <= FILES | {cards.CARD}, "no temporary file outlives its process"
+    assert {words[:9] for words in every} == {"right", "Could not"}, (
+        "else the server did not die, or nobody came through"
+    )
+    server.RequestHandlerClass = functools.partial(Handler, directory=str(served))
+    assert sixteen() == ["right"] * 16

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 
-import h5py
 import numpy as np
 import pytest
 from conftest import TINY
+from test_training_resumed import arrays
 
 from kerasgan import zoo
 from kerasgan.checkpoints import Checkpoints
@@ -51,21 +51,18 @@ def children(process):
     return [int(pid) for pid in found.stdout.split()]
 
 
-def killed_once(launched, run, index, step):
-    """Kill one of the workers once a checkpoint of that step is there; (what was said, the exit code) at the end."""
+def wait_for(launched, run, step):
+    """Wait until a checkpoint of that step is there, or all is over."""
     while launched.poll() is None and not any(s >= step for s in Checkpoints(run / "checkpoints").steps()):
         time.sleep(0.05)
+
+
+def killed_once(launched, run, index, step):
+    """Kill one of the workers once a checkpoint of that step is there; (what was said, the exit code) at the end."""
+    wait_for(launched, run, step)
     os.kill(children(launched)[index], signal.SIGKILL)
     _, said = launched.communicate(timeout=200)
     return said, launched.returncode
-
-
-def arrays(path):
-    """{place: array} of a weights file."""
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(lambda place, item: found.update({place: item[()]} if isinstance(item, h5py.Dataset) else {}))
-    return found
 
 
 def test_two_workers_one_of_them_killed(recipe, tmp_path):
