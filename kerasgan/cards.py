@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import pathlib
 
 from kerasgan.files import sha256, write_atomically, write_json
@@ -129,7 +130,42 @@ def plain_shape(path, place, array):
         raise ValueError(f"{path} holds {array.dtype} at {place}, where weights hold numbers.")
     if array.external or array.is_virtual or array.id.get_create_plist().get_nfilters():
         raise ValueError(f"{path} holds no plain array at {place}: filters and other files are refused.")
+    if array.id.get_storage_size() != array.nbytes:
+        raise ValueError(f"{path} does not hold all of {place}, {array.nbytes} bytes: it is refused.")
     return tuple(array.shape)
+
+
+DEPTHS = ("convolutions", "discriminator_convolutions", "blocks")  # arguments that count layers
+
+
+def check_modest(card, manifests):
+    """Refuse a model that is far larger than its weights, before it is built: it might take all memory there is.
+
+    A width has an array as long as it, and weights by its square; each layer has an array.
+
+    Raises:
+        ValueError: an argument that these weights cannot bear out.
+    """
+    shapes = [shape for manifest in manifests.values() for shape in manifest.values()]
+    longest = max((side for shape in shapes for side in shape), default=0)
+    total = sum(math.prod(shape) for shape in shapes)
+    for name, value in card["model"].items():
+        values = value if isinstance(value, list) else [value]
+        most = len(shapes) if name in DEPTHS else min(longest, 4 * math.isqrt(total) + 1)
+        if name == "image_shape":
+            most = 4096
+        elif name.startswith(("seed", "average")):
+            continue
+        for number in values:
+            if isinstance(number, int | float) and not isinstance(number, bool) and number > most:
+                raise ValueError(
+                    f"The card of {card['name']} says {name} = {value!r:.60}, too much for {total} weights in"
+                    f" {len(shapes)} arrays."
+                )
+        if len(values) > max(4, len(shapes)):
+            raise ValueError(
+                f"The card of {card['name']} has {len(values)} numbers of {name}, and {len(shapes)} arrays."
+            )
 
 
 def fingerprint(model_section, manifests):

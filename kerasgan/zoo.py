@@ -211,12 +211,14 @@ def restore(folder, card, metrics=()):
     """
     from kerasgan import recipes
 
-    network = recipes.build(card["model"])
-    parts = {part: its for part, its in weights_of(network).items() if f"{part}.weights.h5" in card["files"]}
-    if not parts:
-        raise ValueError(f"The card of {card['name']} names no weights.")
-    paths = {part: cards.checked_file(folder, card, f"{part}.weights.h5") for part in parts}
+    names = [part for part in ("generator", "discriminator", "classifier") if f"{part}.weights.h5" in card["files"]]
+    paths = {part: cards.checked_file(folder, card, f"{part}.weights.h5") for part in names}
     manifests = {part: cards.manifest(path) for part, path in paths.items()}
+    cards.check_modest(card, manifests)
+    network = recipes.build(card["model"])
+    parts = {part: its for part, its in weights_of(network).items() if part in names}
+    if len(parts) < max(1, len(names)):
+        raise ValueError(f"The card of {card['name']} names no weights, or those of something else.")
     for part, weights in parts.items():
         check_shapes(paths[part], manifests[part], weights)
     if cards.fingerprint(card["model"], manifests) != card["fingerprint"]:

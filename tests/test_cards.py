@@ -152,9 +152,11 @@ def test_manifest_refuses_what_is_no_plain_array(tmp_path, put, complaint):
 
 def test_plain_shape(tmp_path):
     with h5py.File(tmp_path / "w.h5", "w") as file:
-        assert cards.plain_shape("w.h5", "x", file.create_dataset("x", (2, 3), "float16")) == (2, 3)
+        assert cards.plain_shape("w.h5", "x", file.create_dataset("x", data=np.ones((2, 3), "float16"))) == (2, 3)
         with pytest.raises(ValueError, match="w.h5 holds complex64 at y"):
             cards.plain_shape("w.h5", "y", file.create_dataset("y", (2,), "complex64"))
+        with pytest.raises(ValueError, match="w.h5 does not hold all of z, 4000000000000 bytes"):  # 4 TB to be read
+            cards.plain_shape("w.h5", "z", file.create_dataset("z", (10**6, 10**6), "float32", chunks=(64, 64)))
 
 
 def test_manifest_of_no_hdf5(tmp_path):
@@ -305,3 +307,16 @@ def test_arrays(tmp_path):
     np.savez(path, a=np.array([{}], object))
     with pytest.raises(ValueError, match="x.npz is no .npz file, or a damaged one: ValueError: Object arrays"):
         cards.arrays(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("width", 65), ("convolutions", 4), ("units", [8, 9, 65]), ("image_shape", [10**6, 2, 1]), ("depth", [1] * 5)],
+)
+def test_a_model_far_larger_than_its_weights_is_not_built(name, value):
+    manifests = {"generator": {"a": (64, 64), "b": (64,)}, "discriminator": {"c": (3, 3)}}
+    card = {"name": "x", "model": {"variant": "DCGAN", "seed": 2**30, "average_half_life": 1e6, "width": 64}}
+    card["model"] |= {"convolutions": 3, "image_shape": [4000, 3000, 1], "norm": True, "units": [8, 9, 10]}
+    cards.check_modest(card, manifests)
+    with pytest.raises(ValueError, match=f"The card of x .*{name}.*3 arrays"):
+        cards.check_modest({"name": "x", "model": card["model"] | {name: value}}, manifests)

@@ -77,11 +77,18 @@ def distributed(replicas):
         before = arrays(model.trainable_variables)
         history = model.fit(*golden.data(32), batch_size=16, verbose=0).history
         learnt = moved(before, model.trainable_variables)
+        local = [mirrored.experimental_local_results(v.value) for v in model.variables]
+        apart = [v.path for v, (one, two) in zip(model.variables, local, strict=True) if np.any(one != two)]
         good, watch = arrays(model.state), callbacks.StopOnNaN()
         watch.set_model(model)
         watch.on_train_begin()
         model.set_weights([w * np.nan if w.dtype.kind == "f" else w for w in model.get_weights()])
-        found[golden.name, "noisy"] = history, learnt, watch.undone("loss became nan"), moved(good, model.state)
+        found[golden.name, "noisy"] = history, learnt, watch.undone("loss became nan"), moved(good, model.state), apart
+        with mirrored.scope():
+            model = golden.build(dtype="mixed_float16")
+            model.compile()
+        history = model.fit(*golden.data(32), batch_size=16, verbose=0).history
+        found[golden.name, "half"] = history, model.is_finite(), int(model.step.numpy())
     return found
 
 
@@ -106,9 +113,15 @@ def test_a_strategy_trains_as_no_strategy_does(golden, on_devices, on_workers, s
 
 
 def test_replicas_train_networks_that_mix_images(golden, on_devices):
-    history, has_moved, message, undone = on_devices[golden.name, "noisy"]
-    assert np.isfinite(list(history.values())).all() and all(has_moved)
+    """All have the same afterwards, BatchNorm's statistics too: what is saved and drawn from is no single replica's."""
+    history, has_moved, message, undone, apart = on_devices[golden.name, "noisy"]
+    assert np.isfinite(list(history.values())).all() and all(has_moved) and not apart
     assert "the weights are those of step 2" in message and not any(undone)
+
+
+def test_replicas_train_in_half_precision(golden, on_devices):
+    history, is_finite, step = on_devices[golden.name, "half"]
+    assert np.isfinite(list(history.values())).all() and is_finite and step == 2
 
 
 # --- workers ----------------------------------------------------------------------------------------------------------
