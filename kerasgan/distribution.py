@@ -8,6 +8,7 @@ model.fit(images)
 import contextlib
 import json
 import os
+from types import SimpleNamespace
 
 import keras
 
@@ -35,7 +36,7 @@ def strategy(kind="auto", devices=None, *, workers=None, index=None, timeout=TIM
     Args:
         kind: "one": one device. "mirrored": the devices of one machine. "multi_worker": the processes that `workers` or
             TF_CONFIG names, on any machines. "tpu". "auto": the last two where `workers`, TF_CONFIG or TPU_NAME ask for
-            them, "mirrored" where there are several GPUs, and otherwise no strategy: TensorFlow's default.
+            them, "mirrored" where there are several GPUs, and otherwise no strategy, as on torch.
         devices: of "one" a name; of "mirrored" names, or how many: all GPUs by default. Without GPUs a number makes so
             many logical CPU devices, to try it out. Of "tpu" its name or address.
         workers: ["host:port", ...] of all workers, in one order everywhere, or that as one text with commas; instead of
@@ -48,9 +49,11 @@ def strategy(kind="auto", devices=None, *, workers=None, index=None, timeout=TIM
         NotImplementedError: Keras does not run on TensorFlow.
     """
     names.check_choice("strategy", kind, KINDS)
-    if tf is None:
-        raise NotImplementedError(f"Strategies are TensorFlow's, and Keras runs on {keras.backend.backend()!r}.")
     given = workers is not None or index is not None
+    if tf is None:
+        if kind == "auto" and not given:
+            return SimpleNamespace(scope=contextlib.nullcontext)
+        raise NotImplementedError(f"Strategies are TensorFlow's, and Keras runs on {keras.backend.backend()!r}.")
     if kind == "auto":
         kind = "multi_worker" if given or several_in(os.environ.get("TF_CONFIG")) else chosen()
     if given and kind != "multi_worker":

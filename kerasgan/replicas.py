@@ -90,9 +90,17 @@ def distributed(dataset):
     """A tf.data.Dataset of global batches, each in equal parts for the replicas: nothing lost, nothing twice.
 
     TensorFlow would give whole batches to workers in turn, and other noise would meet other images than on one device.
+
+    Raises:
+        ValueError: a batch that they do not divide.
     """
     if replicas() == 1:
         return dataset
+    size = keras.tree.flatten(dataset.element_spec)[0].shape[0]
+    if size % replicas():
+        raise ValueError(
+            f"A batch of {size} images does not divide by {replicas()} replicas: choose another batch_size."
+        )
 
     def of_worker(context):
         own = context.num_replicas_in_sync // context.num_input_pipelines

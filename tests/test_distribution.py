@@ -110,8 +110,11 @@ def test_no_tpu(monkeypatch):
 def test_another_backend(monkeypatch):
     monkeypatch.setattr(distribution, "tf", None)
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    with pytest.raises(NotImplementedError, match="Strategies are TensorFlow's, and Keras runs on 'torch'"):
-        strategy()
+    with strategy().scope():
+        pass  # nothing to be asked for: `kerasgan train` runs on torch too
+    for options in (dict(kind="mirrored"), dict(workers="a:1,b:2", index=0)):
+        with pytest.raises(NotImplementedError, match="Strategies are TensorFlow's, and Keras runs on 'torch'"):
+            strategy(**options)
 
 
 # --- workers ----------------------------------------------------------------------------------------------------------

@@ -63,6 +63,10 @@ def two_replicas():
         images = np.arange(12 * 8 * 8).reshape(12, 8, 8, 1).astype("uint8")
         dataset = data.from_arrays(images, np.arange(12), batch_size=6, seed=2)
         steps = iter(dataset.stream(3))
+        try:
+            found["refused"] = next(iter(data.from_arrays(images, batch_size=5).stream()))
+        except ValueError as error:
+            found["refused"] = str(error)
         given = [[local(part) for part in next(steps)] for _ in range(3)]
 
     class Model:
@@ -120,6 +124,10 @@ def test_a_batch_comes_in_parts_nothing_lost_nothing_twice(found):
         assert [len(part) for part in images] == [3, 3]
         np.testing.assert_array_equal(np.concatenate(images), all_images)
         np.testing.assert_array_equal(np.concatenate(labels), all_labels)
+
+
+def test_a_batch_that_does_not_divide(found):
+    assert found["refused"] == "A batch of 5 images does not divide by 2 replicas: choose another batch_size."
 
 
 def test_statistics_are_the_mean_of_all(found):
