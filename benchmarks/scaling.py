@@ -35,13 +35,12 @@ def plan(times, bytes_, network, faster, grows):
     rng, found = np.random.default_rng(0), {}
     bandwidth, latency = NETWORKS[network]
     times = np.asarray(times) / faster
-    alone = sum(step_time(1, times, 1.0, bytes_, bandwidth, latency, rng))
     for n in REPLICAS:
         if not grows and BATCH % n:
             break  # a replica has an image at least
         took = sum(step_time(n, times, 1.0 if grows else 1 / n, bytes_, bandwidth, latency, rng))
         images = n if grows else 1
-        found[n] = round(images * alone / took / n, 3)
+        found[n] = round(images * times.mean() / took / n, 3) if n > 1 else 1.0
     return found
 
 

@@ -23,7 +23,8 @@ def model_of(strategy):
     import kerasgan
 
     with strategy.scope():
-        model = kerasgan.DCGAN((28, 28, 1), width=32, convolutions=2, discriminator_width=48, kernel_size=4, modes=32)
+        sizes = dict(width=32, convolutions=2, discriminator_width=48, discriminator_convolutions=1, kernel_size=4)
+        model = kerasgan.DCGAN((28, 28, 1), modes=32, **sizes)
         adams = [keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.99) for _ in range(2)]
         model.compile(*adams, loss="relativistic", penalty=kerasgan.penalties.r1_r2(0.1))
     return model

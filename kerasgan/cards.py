@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import pathlib
+import zipfile
 
 from kerasgan.files import sha256, write_atomically, write_json
 from kerasgan.rendering import render, zoo_table
@@ -118,6 +119,9 @@ def arrays(path):
     import numpy as np
 
     try:
+        with zipfile.ZipFile(path) as archive:  # compressed, a small file might take all memory there is
+            if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+                raise ValueError("its arrays are compressed")
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except Exception as error:  # of zip archives, of numbers, of memory: whatever NumPy meets in bytes that lie
@@ -141,7 +145,8 @@ DEPTHS = ("convolutions", "discriminator_convolutions", "blocks")  # arguments t
 def check_modest(card, manifests):
     """Refuse a model that is far larger than its weights, before it is built: it might take all memory there is.
 
-    A width has an array as long as it, and weights by its square; each layer has an array.
+    A width has an array as long as it, and weights by its square; each layer has an array; perceptrons have a bias for
+    every number of an image.
 
     Raises:
         ValueError: an argument that these weights cannot bear out.
@@ -150,21 +155,20 @@ def check_modest(card, manifests):
     longest = max((side for shape in shapes for side in shape), default=0)
     total = sum(math.prod(shape) for shape in shapes)
     for name, value in card["model"].items():
-        values = value if isinstance(value, list) else [value]
-        most = len(shapes) if name in DEPTHS else min(longest, 4 * math.isqrt(total) + 1)
-        if name == "image_shape":
-            most = 4096
-        elif name.startswith(("seed", "average")):
+        if name.startswith(("seed", "average")):
             continue
-        for number in values:
-            if isinstance(number, int | float) and not isinstance(number, bool) and number > most:
-                raise ValueError(
-                    f"The card of {card['name']} says {name} = {value!r:.60}, too much for {total} weights in"
-                    f" {len(shapes)} arrays."
-                )
-        if len(values) > max(4, len(shapes)):
+        most = {"image_shape": 4096} | dict.fromkeys(DEPTHS, len(shapes))
+        most = most.get(name, min(longest, 4 * math.isqrt(total) + 1))
+        numbers = value if isinstance(value, list) else [value]
+        fine = len(numbers) <= max(4, len(shapes))
+        for number in numbers:
+            fine &= number is None or isinstance(number, str) or (isinstance(number, int | float) and number <= most)
+        if name == "image_shape" and card["model"].get("variant") in ("GAN", "CGAN"):
+            fine = fine and math.prod(numbers) <= longest
+        if not fine:
             raise ValueError(
-                f"The card of {card['name']} has {len(values)} numbers of {name}, and {len(shapes)} arrays."
+                f"The card of {card['name']} says {name} = {value!r:.60}, too much for {total} weights in {len(shapes)}"
+                " arrays, or no number."
             )
 
 

@@ -142,8 +142,13 @@ class SaveCheckpoints(keras.callbacks.Callback):
     def interrupt(self, number, frame):
         """Stop after this step; the next signal acts as it did before."""
         self.interrupted = number
-        self.model.stop_training = not replicas.across_workers()  # alone, a worker would leave the others waiting
+        if not replicas.across_workers():  # or this worker would leave the others waiting
+            self.model.stop_training = True
         self.restore_handlers()
+
+    def told(self):
+        """Whether this process was told to stop, or any of several workers, which all ask at the same step."""
+        return bool(replicas.total(bool(self.interrupted)))
 
     def restore_handlers(self):
         """Give the signals back."""
@@ -156,10 +161,11 @@ class SaveCheckpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Save when it is time; not at the epoch's end, of which validation and history are still to come."""
-        if replicas.across_workers() and replicas.total(bool(self.interrupted)):
-            self.interrupted, self.model.stop_training = self.interrupted or signal.SIGTERM, True
+        told = self.told()
+        if told:
+            self.model.stop_training = True
         earlier, self.periods = self.periods, self.whole_periods()
-        if (self.interrupted or self.periods > earlier) and batch + 1 != self.params["steps"]:
+        if (told or self.periods > earlier) and batch + 1 != self.params["steps"]:
             self.checkpoints.save(self.model)
 
     def on_epoch_end(self, epoch, logs=None):

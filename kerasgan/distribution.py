@@ -46,6 +46,7 @@ def strategy(kind="auto", devices=None, *, workers=None, index=None, timeout=TIM
     Raises:
         ValueError: an unknown kind, devices that there are not, or workers that make no sense.
         ConnectionError: a worker that cannot be reached in time, by name; this one's address is taken.
+        WorkerLost: one is lost at the start.
         NotImplementedError: Keras does not run on TensorFlow.
     """
     names.check_choice("strategy", kind, KINDS)
@@ -59,7 +60,7 @@ def strategy(kind="auto", devices=None, *, workers=None, index=None, timeout=TIM
     if given and kind != "multi_worker":
         raise ValueError(f"workers and index are for the strategy multi_worker; saw {kind}.")
     if devices is not None and kind in ("none", "multi_worker"):
-        raise ValueError(f"devices={devices!r} says nothing to {kind}: choose the strategy one, mirrored or tpu.")
+        raise ValueError(f"devices={devices!r} is for the strategies one, mirrored and tpu: choose one of them.")
     if kind == "none":
         return tf.distribute.get_strategy()
     if kind == "one":
@@ -157,6 +158,8 @@ def cluster_in(config):
     try:
         content = json.loads(config)
         cluster, task = content["cluster"], content["task"]
+        if task["type"] not in ("chief", "worker"):
+            raise ValueError(f"a task of type {task['type']!r} does not train")
         addresses = [*cluster.get("chief", []), *cluster.get("worker", [])]
         index = int(task["index"]) + (len(cluster.get("chief", [])) if task["type"] == "worker" else 0)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -190,8 +193,8 @@ def multi_worker(cluster, timeout=TIMEOUT):
     os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
-    except (tf.errors.OpError, RuntimeError) as error:
-        raise ConnectionError(f"Worker {index} found no agreement with {', '.join(workers)}: {error}") from error
+    except (tf.errors.OpError, RuntimeError) as error:  # one that was there a moment ago is gone
+        raise WorkerLost(f"Worker {index} found no agreement with {', '.join(workers)}: {error}") from error
 
 
 @contextlib.contextmanager
@@ -205,7 +208,8 @@ def losing_none():
         yield
     except Exception as error:
         gone = tf is not None and isinstance(error, (tf.errors.UnavailableError, tf.errors.AbortedError))
-        if across_workers() and (gone or "ollective" in str(error)):
+        told = isinstance(error, (tf.errors.OpError, RuntimeError)) and "ollective" in str(error) if tf else False
+        if across_workers() and (gone or told):
             raise WorkerLost(
                 "Another worker has died, or cannot be reached any more. Start all workers again with --resume; they"
                 " go on from the newest checkpoint (`kerasgan launch` does so by itself)."

@@ -11,6 +11,7 @@ import socket
 import time
 
 PATIENCE = 0.2  # seconds between two calls
+HEARING = 5  # seconds for somebody at the door to say who it is
 LONGEST = 10_000  # bytes of what is said
 
 
@@ -37,7 +38,7 @@ def listener(workers, index):
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after a worker of the same address has died
     try:
         door.bind(("", port_of(workers[index])))
-        door.listen(len(workers))
+        door.listen()
     except OSError as error:
         door.close()
         raise ConnectionError(
@@ -57,30 +58,43 @@ def receive(door, workers, timeout):
     deadline, came = time.monotonic() + timeout, {}
     with contextlib.ExitStack() as open_, selectors.DefaultSelector() as ready:
         ready.register(door, selectors.EVENT_READ)
-        while len(came) < len(workers) - 1:
+        while len(came := {i: guest for i, guest in came.items() if not hung_up(guest)}) < len(workers) - 1:
             left = deadline - time.monotonic()
             if left <= 0:
                 missing = [f"{i} ({workers[i]})" for i in range(1, len(workers)) if i not in came]
                 refuse(came.values(), f"Waited {timeout} s for worker {', '.join(missing)}: start it, and look at its"
                        " address and at firewalls.")  # fmt: skip
-            if not ready.select(left):
+            if not ready.select(min(left, 1)):
                 continue
             guest = open_.enter_context(door.accept()[0])
-            guest.settimeout(max(left, 1))
+            guest.settimeout(min(left, HEARING))
             said = hear(guest)
-            if not isinstance(said, dict) or "index" not in said:
+            if not (isinstance(said, dict) and {"index", "workers"} <= said.keys()):
                 continue  # somebody else, such as a scan of ports
             everyone = [*came.values(), guest]
             if said["workers"] != workers:
-                refuse(everyone, f"Worker {said['index']} knows other workers, {', '.join(said['workers'])}, than the"
-                       f" chief, {', '.join(workers)}: give all one list.")  # fmt: skip
-            if said["index"] in came:
+                refuse(everyone, f"Worker {said['index']} knows other workers, {said['workers']}, than the chief,"
+                       f" {workers}: give all one list.")  # fmt: skip
+            if said["index"] in came and not hung_up(came[said["index"]]):
                 refuse(everyone, f"Two workers have the index {said['index']}: give each its own.")
             came[said["index"]] = guest
-        for guest in came.values():
-            say(guest, {"go": True})
-        for guest in came.values():
-            guest.recv(1)  # it hangs up first, so that the port is free at once
+        for act in (lambda guest: say(guest, {"go": True}), lambda guest: guest.recv(1)):
+            for guest in came.values():  # the guests hang up first, so that the port is free at once
+                with contextlib.suppress(OSError):
+                    act(guest)
+
+
+def hung_up(guest):
+    """Whether a worker that came has left again: it has died, or was started anew."""
+    try:
+        guest.setblocking(False)
+        return not guest.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        guest.settimeout(HEARING)
 
 
 def refuse(guests, why):
@@ -107,9 +121,9 @@ def call(workers, index, timeout):
                 answer = hear(line)
         except OSError:
             answer = None
-        if answer is not None:
-            if "go" in answer:
-                return
+        if isinstance(answer, dict) and "go" in answer:
+            return
+        if isinstance(answer, dict) and "why" in answer:
             raise ConnectionError(answer["why"])
         time.sleep(PATIENCE)
     raise ConnectionError(
@@ -124,14 +138,14 @@ def say(line, what):
 
 
 def hear(line):
-    """The line of JSON that comes; None of anything else."""
+    """The line of JSON that comes; None of anything else, and of silence."""
     said = b""
-    while not said.endswith(b"\n") and len(said) < LONGEST:
-        part = line.recv(LONGEST)
-        if not part:
-            return None
-        said += part
     try:
+        while not said.endswith(b"\n") and len(said) < LONGEST:
+            part = line.recv(LONGEST)
+            if not part:
+                return None
+            said += part
         return json.loads(said)
-    except ValueError:
+    except (OSError, ValueError):
         return None

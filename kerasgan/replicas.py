@@ -99,7 +99,8 @@ def distributed(dataset):
     size = keras.tree.flatten(dataset.element_spec)[0].shape[0]
     if size % replicas():
         raise ValueError(
-            f"A batch of {size} images does not divide by {replicas()} replicas: choose another batch_size."
+            f"A batch of {size} images does not divide by {replicas()} replicas: choose another batch_size, other"
+            " devices, or the strategy one."
         )
 
     def of_worker(context):
@@ -123,8 +124,17 @@ def total(value):
         return value
     here = tf.distribute.get_strategy()
     local = here.num_replicas_in_sync // workers()
-    values = here.experimental_distribute_values_from_function(lambda context: tf.constant(value / local, "float64"))
-    return float(here.reduce("SUM", values, axis=None))
+
+    def of_replica(context):  # the first one of every worker has it
+        return tf.constant(0.0 if context.replica_id_in_sync_group % local else value, "float64")
+
+    return float(here.reduce("SUM", here.experimental_distribute_values_from_function(of_replica), axis=None))
+
+
+def agreed(value):
+    """Whether all workers, which ask at the same step, have the same number: as sums of it and of its square say."""
+    sums, alone = [total(power) for power in (value, value**2)], [value, value**2]
+    return sums == [workers() * power for power in alone]
 
 
 def mean_over_replicas(variables):
@@ -141,4 +151,4 @@ def mean_over_replicas(variables):
             mean = context.all_reduce("MEAN", tf.cast(variable.value, "float64"))
             variable.assign(tf.cast(mean, variable.dtype))
 
-    tf.distribute.get_strategy().run(tf.function(agree))
+    tf.distribute.get_strategy().run(tf.function(agree, autograph=False))

@@ -25,7 +25,8 @@ def check_run(run, resume):
     """Refuse to write over a run, and find out before the work whether the folder can be written."""
     steps = Checkpoints(run / "checkpoints").steps()
     if resume and not steps:
-        raise FileNotFoundError(f"There is no checkpoint in {run} to resume from: start without --resume.")
+        shared = ", or give all workers one folder" if replicas.across_workers() else ""
+        raise FileNotFoundError(f"There is no checkpoint in {run} to resume from: start without --resume{shared}.")
     if steps and not resume:
         raise FileExistsError(f"{run} has a run at step {steps[-1]}: go on with --resume, or choose another --output.")
     if (run / "entry").exists() and not resume:
@@ -48,9 +49,12 @@ def held(run):
             yield run
         return
     with tempfile.TemporaryDirectory(prefix="kerasgan-worker-") as place:
-        if run.is_dir():
-            shutil.copytree(run, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("samples", "entry", ".*"))
-        yield pathlib.Path(place)
+        place = pathlib.Path(place)
+        if (run / "checkpoints").is_dir():
+            shutil.copytree(run / "checkpoints", place / "checkpoints", ignore=shutil.ignore_patterns(".*"))
+        for path in [*run.glob("history.json"), *run.glob("best.*")]:
+            shutil.copy(path, place)
+        yield place
 
 
 @contextlib.contextmanager

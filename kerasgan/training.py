@@ -98,6 +98,8 @@ def train_upscaler(path, recipe, run, **options):
 
 def train_extractor(path, recipe, run, **options):
     """Train a classifier in the folder `run`; Args and Raises as in `train`."""
+    if replicas.replicas() > 1:
+        raise ValueError("An extractor is trained on one device, and by one worker: choose the strategy one.")
     learner, dataset, validation, test = extractors.prepared(recipe)
     with held(run) as run:
         best, classifier = extractors.BestClassifier(run / "best.weights.h5"), learner.classifier
@@ -116,8 +118,8 @@ def trained(recipe, run, model, dataset, own, *, validation, resume=False, callb
     settings, about = recipe["training"], about_run(recipe, model, dataset, validation)
     checkpoints = Checkpoints(run / "checkpoints", about=about)
     start = checkpoints.restore(model) if resume else 0
-    if replicas.total(start) != start * replicas.workers():
-        raise OSError(f"The workers are not at one step, and this one is at {start}: give all the same folder {run}.")
+    if not replicas.agreed(start):
+        raise OSError(f"The workers are not at one step, and this one is at {start}: give all one folder (--output).")
     if start >= len(dataset) and not (run / "history.json").is_file():
         raise FileNotFoundError(f"{run} lacks its history.json, of which the card tells: put it back, or start anew.")
     saver = SaveCheckpoints(checkpoints, settings.get("checkpoint_steps", 200))
@@ -131,9 +133,9 @@ def trained(recipe, run, model, dataset, own, *, validation, resume=False, callb
         raise
     finally:
         saver.restore_handlers()  # Keras tells no callback of an error
-    if saver.interrupted:
-        steps = settings["epochs"] * len(dataset)
-        raise Interrupted(f"Stopped at step {int(model.step.numpy())} of {steps}, saved in {run}. Go on with --resume.")
+    if saver.told():
+        steps, where = settings["epochs"] * len(dataset), f" in {run}" if replicas.is_chief() else " by the chief"
+        raise Interrupted(f"Stopped at step {int(model.step.numpy())} of {steps}, saved{where}. Go on with --resume.")
     return history.epochs
 
 

@@ -201,7 +201,9 @@ def load_keras(path):
         return keras.saving.load_model(path)
     except Exception as error:  # Keras meets what a file says in many ways, and answers in as many
         said = str(error).split("\n")[0][:200]
-        raise ValueError(f"{path} is damaged, or no .keras file: {type(error).__name__}: {said}.") from error
+        raise ValueError(
+            f"{path} is damaged, or no .keras file that can be loaded: {type(error).__name__}: {said}."
+        ) from error
 
 
 def restore(folder, card, metrics=()):

@@ -29,8 +29,9 @@ from kerasgan.distribution import (
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    monkeypatch.delenv("TPU_NAME", raising=False)
+    for name in ("TF_CONFIG", "TPU_NAME"):  # set first: what a test leaves there is taken away again
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
 
 
 def config(index=0, kind="worker", **cluster):
@@ -79,7 +80,7 @@ def test_mirrored_takes_names():
         (dict(kind="mirrored", devices=0), "saw devices=0"),
         (dict(kind="mirrored", devices=[True, "GPU:1"]), "There is no device True"),
         (dict(kind="mirrored", devices=2), "TensorFlow has begun to use it: ask for the strategy before all else"),
-        (dict(devices=2), "devices=2 says nothing to none"),
+        (dict(devices=2), "devices=2 is for the strategies one, mirrored and tpu"),
         (dict(kind="multi_worker"), "Which workers? Give workers and index (--workers host:port,... --index i), or TF"),
         (dict(kind="one", workers="a:1", index=0), "workers and index are for the strategy multi_worker; saw one."),
         (dict(workers="a:1,b:2"), "workers and index belong together"),
@@ -148,7 +149,10 @@ def test_clusters_that_make_no_sense(workers, index, words):
         cluster_of(workers, index)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"cluster": {}}', '{"cluster": 3, "task": {"index": "x"}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", config(0, "evaluator", worker=["a:1"]), '{"cluster": {}}', '{"cluster": 3, "task": {"index": "x"}}'],
+)
 def test_a_tf_config_that_is_none(text):
     with pytest.raises(ValueError, match=re.escape('TF_CONFIG is {"cluster"')):
         cluster_in(text)
@@ -171,7 +175,7 @@ def test_workers_that_do_not_agree(monkeypatch):
 
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", none)
     monkeypatch.setattr(distribution.rendezvous, "meet", lambda workers, index, timeout: None)
-    with pytest.raises(ConnectionError, match="Worker 1 found no agreement with a:1, b:2: Collective ops must be"):
+    with pytest.raises(WorkerLost, match="Worker 1 found no agreement with a:1, b:2: Collective ops must be"):
         multi_worker((["a:1", "b:2"], 1))
 
 

@@ -26,7 +26,8 @@ def test_generate_of_no_class():
     assert not model.inputs_of(0, range(4))[1].any() and model.generate(4, seed=0).shape == (4, 16, 16, 1)
     assert model.inputs_of(0, range(4), [2, 1, 0, 2])[1].argmax(1).tolist() == [2, 1, 0, 2]
     assert deep_lapgan().inputs_of(0, range(4))[1].argmax(1).tolist() == [0, 1, 2, 0]
-    assert LAPGAN.modern((16, 16, 1), classes=3).label_dropout == 0.1
+    small = dict(units=[8], discriminator_units=[8], widths=[4], discriminator_widths=[4])
+    assert LAPGAN.modern((16, 16, 1), classes=3, **small).label_dropout == 0.1
 
 
 def chained(batch_size=2):

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from kerasgan import launching
-from kerasgan.launching import end, ending, free_addresses, launch, repeat, run, start
+from kerasgan.launching import end, ending, free_addresses, gpu_of, launch, repeat, run, start
 
 LOST = 75
 
@@ -34,15 +34,15 @@ def script(monkeypatch):
 
 def test_all_well(script):
     ran, said = script((False, [0, 0])), []
-    assert launch(["train", "x"], 2, lambda: True, tell=said.append) == 0
+    assert launch(["x"], 2, lambda: True, tell=said.append) == 0
     assert ran == [["train", "x"]] and not said
 
 
 def test_a_lost_worker_is_started_again(script):
     """From the newest checkpoint once there is one."""
     ran, said, there = script((False, [-9, LOST]), (False, [LOST, -11]), (False, [0, 0])), [], iter([False, True])
-    assert launch(["train", "x"], 2, lambda: next(there), tell=said.append) == 0
-    assert ran == [["train", "x"], ["train", "x"], ["train", "x", "--resume"]]
+    assert launch(["x"], 2, lambda: next(there), tell=said.append) == 0
+    assert ran == [["train", "x"], ["train", "x"], ["train", "--resume", "x"]]
     assert said == [
         "Lost worker 0 (killed by SIGKILL). All start again; 3 more times at most.",
         "Lost worker 1 (killed by SIGSEGV). All start again from the newest checkpoint; 2 more times at most.",
@@ -51,8 +51,8 @@ def test_a_lost_worker_is_started_again(script):
 
 def test_lost_too_often(script):
     ran, said = script(*[(False, [0, -9])] * 3), []
-    assert launch(["train", "x", "--resume"], 2, lambda: True, restarts=2, tell=said.append) == LOST
-    assert ran == [["train", "x", "--resume"]] * 3 and "1 more time at most." in said[1]
+    assert launch(["--resume", "x"], 2, lambda: True, restarts=2, tell=said.append) == LOST
+    assert ran == [["train", "--resume", "x"]] * 3 and "1 more time at most." in said[1]
     assert said[2] == "Lost worker 1 (killed by SIGKILL). It was the last try: start again with --resume."
 
 
@@ -62,7 +62,20 @@ def test_lost_too_often(script):
 def test_what_is_not_tried_again(script, scene, code):
     """A mistake of the user's, and being told to stop."""
     ran = script(scene)
-    assert launch(["train"], 2, lambda: True) == code and len(ran) == 1
+    assert launch(["x"], 2, lambda: True) == code and len(ran) == 1
+
+
+def test_a_worker_killed_beside_a_mistake_is_a_lost_one(script):
+    """A peer that dies while the others start may look like a mistake of theirs."""
+    ran = script((False, [1, -9]), (False, [0, 0]))
+    assert launch(["x"], 2, lambda: False, tell=lambda _: None) == 0 and len(ran) == 2
+
+
+def test_every_worker_has_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert [gpu_of(i) for i in range(2)] == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    assert [gpu_of(i) for i in range(3)] == ["5", "7", ""]
 
 
 def test_words():
@@ -76,7 +89,7 @@ def python(monkeypatch):
     """Let workers be a line of Python that knows its index `i`."""
 
     def play(code):
-        def started(arguments, addresses, index):
+        def started(arguments, addresses, index, place):
             return subprocess.Popen([sys.executable, "-c", f"i = {index}\n{code}"], start_new_session=True)
 
         monkeypatch.setattr(launching, "start", started)
@@ -87,7 +100,7 @@ def python(monkeypatch):
 def test_the_others_get_time_and_are_ended(python, monkeypatch):
     monkeypatch.setattr(launching, "GRACE", 0.5)
     python("import sys, time\nsys.exit(3) if i == 1 else time.sleep(60 * (i == 2))")
-    assert run([], 3) == (False, [0, 3, -signal.SIGKILL])
+    assert run([], 3) == (False, [0, 3, LOST])
 
 
 def test_a_signal_reaches_all(python):
@@ -102,10 +115,11 @@ def test_a_signal_reaches_all(python):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_worker_says_who_it_is(capfd, monkeypatch):
+def test_a_worker_says_who_it_is(capfd, monkeypatch, tmp_path):
     """All but the chief, whose terminal it is."""
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    both = [start(["no-such-command"], ["127.0.0.1:1", "127.0.0.1:2"], index) for index in (0, 1)]
+    addresses = ["127.0.0.1:1", "127.0.0.1:2"]
+    both = [start(["no-such-command"], addresses, index, str(tmp_path)) for index in (0, 1)]
     assert [worker.wait() for worker in both] == [1, 1]
     end(both)
     repeat([b"late\n"], 1)

@@ -1,6 +1,7 @@
 """Workers meet, or one sentence says who is missing, to all who came."""
 
 import socket
+import struct
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -43,14 +44,30 @@ def test_all_come_and_leave_the_ports_free(addresses):
     assert port_of("a:17") == 17
 
 
-def test_somebody_else_at_the_door(addresses):
-    """A scan of ports, or a browser, is no worker."""
+def test_somebody_else_at_the_door(addresses, monkeypatch):
+    """A scan of ports, a browser, somebody who says nothing: no workers."""
+    monkeypatch.setattr(rendezvous, "HEARING", 0.3)
     with listener(addresses, 0) as door, ThreadPoolExecutor() as pool:
-        for words in (b"", b"GET / HTTP/1.1\n", b"[]\n", b"3\n"):
-            with socket.create_connection(("127.0.0.1", port_of(addresses[0]))) as line:
+        place = ("127.0.0.1", port_of(addresses[0]))
+        for words in (b"", b"GET / HTTP/1.1\n", b"[]\n", b"3\n", b'{"index": 1}\n'):
+            with socket.create_connection(place) as line:
                 line.sendall(words)
+        with socket.create_connection(place) as line:  # hangs up with a reset, as scanners do
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        silent = socket.create_connection(place)
+        with socket.create_connection(place) as line:  # a worker that dies before all are there, and is started anew
+            say(line, {"index": 1, "workers": addresses})
         calls = [pool.submit(call, addresses, i, 10) for i in (1, 2)]
         assert receive(door, addresses, 10) is None and [done.result() for done in calls] == [None, None]
+        silent.close()
+
+
+def test_hung_up():
+    one, other = socket.socketpair()
+    with one, other:
+        assert not rendezvous.hung_up(one)
+        other.close()
+        assert rendezvous.hung_up(one)
 
 
 def test_one_is_missing(addresses):
@@ -84,10 +101,9 @@ def test_two_with_one_index(addresses):
 
 
 def test_other_lists(addresses):
-    said = together((addresses, 0, 5), ([addresses[0], addresses[2]], 1, 5))
-    assert said[0] == said[1] and said[0].startswith(
-        f"Worker 1 knows other workers, {addresses[0]}, {addresses[2]}, than"
-    )
+    other = [addresses[0], addresses[2]]
+    said = together((addresses, 0, 5), (other, 1, 5))
+    assert said[0] == said[1] and said[0].startswith(f"Worker 1 knows other workers, {other}, than the chief")
 
 
 def test_lines():

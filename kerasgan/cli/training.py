@@ -94,7 +94,7 @@ def launch(workers, restarts, command):
     def tell(sentence):
         click.echo(f"kerasgan: {sentence}", err=True)
 
-    sys.exit(launching.launch(["train", *rest], workers, resumable, restarts, tell))
+    sys.exit(launching.launch(rest, workers, resumable, restarts, tell))
 
 
 def tensorboard_callback(folder):

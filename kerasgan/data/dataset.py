@@ -128,7 +128,10 @@ def pipeline(dataset, start=0):
         shaped = [tf.ensure_shape(x, like.shape) for x, like in zip(read, arrays, strict=True)]
         return keras.tree.pack_sequence_as(example, shaped)
 
-    return replicas.distributed(tf.data.Dataset.range(start, np.iinfo("int64").max).map(batch).prefetch(1))
+    options = tf.data.Options()
+    options.autotune.enabled = False  # nothing is to be tuned; and at its end `fit` would wait for the tuner to wake up
+    stream = tf.data.Dataset.range(start, np.iinfo("int64").max).map(batch).prefetch(1).with_options(options)
+    return replicas.distributed(stream)
 
 
 def from_arrays(images, labels=None, *, batch_size=128, seed=0, shuffle=True, value_range=None, class_names=None,

@@ -84,6 +84,7 @@ class Trainable(random.SavesRandomState, keras.Model):
                 logs[tracker.name] = tracker.result()
         return networks.shaped(logs)
 
+    @replicas.in_scope
     def average_replicas(self):
         """Average what replicas have found of their own images, BatchNorm's statistics; nothing else differs there."""
         replicas.mean_over_replicas(networks.statistics(self.generator, self.discriminator, self.average))
