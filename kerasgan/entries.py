@@ -155,14 +155,17 @@ def run_of(recipe, dataset, history, steps):
 
 def describe(path, recipe, dataset):
     """The part of a card that needs no network: names, licences, data, versions."""
-    about = recipe["card"]
+    about, weights = recipe["card"], recipe["card"].get("weights_licence", "not stated")
+    commercial = about.get("commercial")
+    if start := recipe["training"].get("start"):  # whose terms go on with its weights
+        first = zoo.info(start)
+        weights += f"; begun from {first['name']}: {first['licences'].get('weights')}"
+        commercial = False if first.get("commercial") is False else commercial
     return {
         "format": 1,
         "name": name_of(path),
-        **{
-            key: about.get(key)
-            for key in ("kind", "title", "task", "paper", "summary", "commercial", "extractor", "paper_table")
-        },
+        **{key: about.get(key) for key in ("kind", "title", "task", "paper", "summary", "extractor", "paper_table")},
+        "commercial": commercial,
         "kind": about.get("kind", "generator"),
         "date": datetime.date.today().isoformat(),
         "model": recipe["model"],
@@ -170,7 +173,7 @@ def describe(path, recipe, dataset):
         "data": {**recipe["data"], "training_images": len(dataset.images), "fingerprint": dataset.fingerprint},
         "licences": {
             "code": "Apache-2.0",
-            "weights": about.get("weights_licence", "not stated"),
+            "weights": weights,
             "data": recipe["data"].get("licence", "not stated"),
         },
         "metrics": [],

@@ -35,6 +35,8 @@ class Upscaler:
 
     def __init__(self, model, *, color_fix=False, tile=None, max_memory=MEMORY, max_megapixels=MEGAPIXELS):
         check_model(model)
+        if max_megapixels is not None and not (isinstance(max_megapixels, int | float) and max_megapixels > 0):
+            raise ValueError(f"max_megapixels is a number above 0, or None for any; saw {max_megapixels!r}.")
         self.network, self.scale, self.channels = model.average, model.scale, model.image_shape[-1]
         self.network.jit_compile = False  # XLA would compile anew for every size
         self.color_fix, self.max_megapixels = color_fix, max_megapixels

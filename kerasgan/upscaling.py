@@ -128,7 +128,7 @@ def upscale_files(
         ValueError: two sources would become one output or a source its own, there is no picture, or as `upscale`.
         OSError: the output cannot be written into.
     """
-    plan = planned(sources, output)
+    plan = planned(sources, output, compare)
     waiting = overwrite or any(not target.exists() for _, target in plan)
     upscaler = Upscaler(chosen(model, strength, base), **options) if waiting else None
 
@@ -173,7 +173,7 @@ def beside(target):
     return target.with_name(f"{target.name}.compare.png")
 
 
-def planned(sources, output):
+def planned(sources, output, compare=False):
     """[(picture, where it goes)]; checks all that can be known before any work. Args and Raises: `upscale_files`'."""
     sources = [sources] if isinstance(sources, str | os.PathLike) else sources
     sources, output = [pathlib.Path(source) for source in sources], pathlib.Path(output)
@@ -192,7 +192,7 @@ def planned(sources, output):
                 plan.append((source, output / source.name))
     if not plan:
         raise ValueError(f"There is no picture in {', '.join(map(str, sources))}.")
-    check_apart(plan)
+    check_apart(plan, compare)
     return plan
 
 
@@ -211,9 +211,9 @@ def check_folder(output):
         raise PermissionError(f"Cannot write into {output}: the folder {there} is not writable.")
 
 
-def check_apart(plan):
-    """Refuse two pictures that would become one file, and a picture that would become itself."""
-    seen = {}
+def check_apart(plan, compare=False):
+    """Refuse two pictures that would become one file, a comparison that would be one, and a picture of itself."""
+    seen = {beside(target): f"the comparison of {source}" for source, target in plan} if compare else {}
     for source, target in plan:
         if source.resolve() == target.resolve():
             raise ValueError(f"{source} would be written over itself: choose another output.")

@@ -146,7 +146,7 @@ def test_a_licence_is_told_on_stderr(tiny_zoo, tmp_path):
 
 # --- mistakes in the command line, and others -------------------------------------------------------------------------
 
-COMMANDS = ["list", "info", "generate", "train", "verify", "evaluate", "export", "upscale", "demo"]
+COMMANDS = ["list", "info", "generate", "train", "launch", "verify", "evaluate", "export", "upscale", "demo"]
 
 
 def test_the_commands_and_their_help():
@@ -155,7 +155,11 @@ def test_the_commands_and_their_help():
     assert dict(zip(COMMANDS, functions, strict=True)) == cli.main.commands
     for name in COMMANDS:
         out, error = run(name, "--help")
-        assert out.startswith(f"Usage: kerasgan {name} ") and error == "" and ("--json" in out) is (name != "demo")
+        assert (
+            out.startswith(f"Usage: kerasgan {name} ")
+            and error == ""
+            and ("--json" in out) is (name not in ("demo", "launch"))
+        )
     assert run("-h") == run("--help") == run() and all(f"\n  {name} " in run()[0] for name in COMMANDS)
     assert kerasgan.__version__ in run("--version")[0]
 

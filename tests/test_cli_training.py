@@ -12,7 +12,7 @@ import pytest
 from command import mistake, parsed, run
 
 import kerasgan
-from kerasgan import cards, cli, progress, zoo
+from kerasgan import cards, cli, distribution, launching, progress, training, zoo
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,6 +23,44 @@ def change_card(folder, **changes):
 
 
 # --- train ------------------------------------------------------------------------------------------------------------
+
+
+def test_train_on_devices_that_there_are_not(tiny_recipe, tmp_path):
+    line = ("train", tiny_recipe, "-o", tmp_path / "run", "--strategy")
+    assert "There is no device 'GPU:9'" in mistake(*line, "one", "--devices", "GPU:9")
+    assert mistake(*line, "multi_worker").startswith("Which workers? Give workers and index")
+    assert "workers and index belong together" in mistake(*line, "auto", "--workers", "a:1,b:2")
+    assert not (tmp_path / "run").exists()
+    run(*line, "one", "--epochs", 1)
+    assert zoo.info(tmp_path / "run" / "entry")["training"]["steps"] == 4
+
+
+def test_train_that_loses_a_worker_ends_with_75(tiny_recipe, tmp_path, monkeypatch):
+    def lost(*arguments, **options):
+        raise distribution.WorkerLost("Another worker has died.")
+
+    monkeypatch.setattr(training, "train", lost)
+    assert run("train", tiny_recipe, code=distribution.LOST)[1] == "kerasgan: Another worker has died.\n"
+
+
+def test_launch_says_what_it_starts(tiny_recipe, tmp_path, monkeypatch):
+    """And looks at it first: mistakes are told once, not by every worker. `test_workers` starts some."""
+    seen = {}
+
+    def started(arguments, count, resumable, restarts, tell):
+        seen.update(arguments=arguments, count=count, restarts=restarts, resumable=resumable())
+        tell("Lost worker 1.")
+        return 75
+
+    monkeypatch.setattr(launching, "launch", started)
+    line = ("launch", "--workers", 2, "--restarts", 5, "--", "train")
+    assert run(*line, tiny_recipe, "-o", tmp_path / "run", code=75)[1] == "kerasgan: Lost worker 1.\n"
+    expected = {"arguments": [str(tiny_recipe), "-o", str(tmp_path / "run")], "count": 2, "restarts": 5}
+    assert seen == expected | {"resumable": False}
+    assert "launch starts `train NAME ...`; saw generate x." in mistake(*line[:-1], "generate", "x")
+    assert "leave --strategy, --workers and --index out" in mistake(*line, tiny_recipe, "--strategy", "one")
+    assert "No such option" in mistake(*line, tiny_recipe, "--epoch", "3")
+    assert "recipe" in mistake(*line, "dcgan_minst") and "Did you mean" in mistake(*line, "dcgan_minst")
 
 
 def test_train(tiny_recipe, tmp_path, monkeypatch):

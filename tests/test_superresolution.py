@@ -130,7 +130,10 @@ def test_the_second_stage_starts_from_the_first(entry, place, tmp_path):
     for mine, theirs in zip(model.generator.get_weights(), zoo.load(entry).average.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     second = training.train(recipe, tmp_path / "second", epochs=1, verbose=0)
-    assert zoo.info(second)["training"]["start"] == entry.as_posix()
+    card, first = zoo.info(second), zoo.info(entry)
+    assert card["training"]["start"] == entry.as_posix()
+    assert card["licences"]["weights"].endswith(f"; begun from {first['name']}: {first['licences']['weights']}")
+    assert first["commercial"] is not False or card["commercial"] is False, "what binds the first binds the second"
     assert "chosen" not in zoo.info(second)["training"], "PSNR would choose the least of the game"
     assert zoo.info(second)["parameters"].keys() == {"generator", "discriminator"} and zoo.verify(second)["ok"]
     with pytest.raises(ValueError, match="has another generator than this recipe, blocks 1 and 2"):

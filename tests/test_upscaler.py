@@ -158,6 +158,9 @@ def test_a_model_that_upscales_nothing(model):
 def test_what_becomes_too_large_is_refused_before_the_work(model):
     """As a picture before its pixels are read."""
     image = noise(60, 50, 3)
+    for wrong in ("many", 0, -1):
+        with pytest.raises(ValueError, match="max_megapixels is a number above 0, or None for any; saw"):
+            Upscaler(model, max_megapixels=wrong)
     small = Upscaler(model, max_megapixels=0.0119)
     with pytest.raises(ValueError, match="50 x 60 pixels would become 100 x 120: 0.012 megapixels, more than 0.0119"):
         small(image)

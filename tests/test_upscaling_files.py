@@ -131,6 +131,10 @@ def test_nothing_is_written_over_itself_or_another(photos, tmp_path):
         with pytest.raises(ValueError, match="a.png would be written over itself: choose another output"):
             upscale_files(sources, output, "no_such_model")
     other = picture(tmp_path / "other" / "a.png")
+    picture(photos / "a.png.compare.png")
+    with pytest.raises(ValueError, match="the comparison of .*a.png and .*a.png.compare.png would both become"):
+        list(upscale_files(photos, tmp_path / "compared", model, compare=True))
+    (photos / "a.png.compare.png").unlink()
     with pytest.raises(ValueError, match="a.png and .*a.png would both become .*: do them apart"):
         upscale_files([photos, other], tmp_path / "out", "no_such_model")
     upscaling.check_apart([(other, tmp_path / "x.png"), (photos / "a.png", tmp_path / "y.png")])

@@ -3,9 +3,9 @@
 from kerasgan.cli.entries import info, list_
 from kerasgan.cli.group import MISTAKES, Commands, generator, main, refuse, show
 from kerasgan.cli.pictures import demo, generate, labels_of, upscale
-from kerasgan.cli.training import evaluate, export, tensorboard_callback, train, verify, verify_metrics
+from kerasgan.cli.training import evaluate, export, launch, tensorboard_callback, train, verify, verify_metrics
 
 __all__ = [
-    "MISTAKES", "Commands", "demo", "evaluate", "export", "generate", "generator", "info", "labels_of", "list_", "main",
-    "refuse", "show", "tensorboard_callback", "train", "upscale", "verify", "verify_metrics",
+    "MISTAKES", "Commands", "demo", "evaluate", "export", "generate", "generator", "info", "labels_of", "launch",
+    "list_", "main", "refuse", "show", "tensorboard_callback", "train", "upscale", "verify", "verify_metrics",
 ]  # fmt: skip
