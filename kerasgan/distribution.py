@@ -197,6 +197,13 @@ def multi_worker(cluster, timeout=TIMEOUT):
         raise WorkerLost(f"Worker {index} found no agreement with {', '.join(workers)}: {error}") from error
 
 
+def is_of_peer(error):
+    """Whether an error of TensorFlow says that another worker is gone."""
+    if isinstance(error, (tf.errors.UnavailableError, tf.errors.AbortedError)):
+        return True
+    return isinstance(error, (tf.errors.OpError, RuntimeError)) and "ollective" in str(error)
+
+
 @contextlib.contextmanager
 def losing_none():
     """Say in one sentence that another worker has died, in whatever way TensorFlow noticed.
@@ -207,9 +214,7 @@ def losing_none():
     try:
         yield
     except Exception as error:
-        gone = tf is not None and isinstance(error, (tf.errors.UnavailableError, tf.errors.AbortedError))
-        told = isinstance(error, (tf.errors.OpError, RuntimeError)) and "ollective" in str(error) if tf else False
-        if across_workers() and (gone or told):
+        if across_workers() and is_of_peer(error):
             raise WorkerLost(
                 "Another worker has died, or cannot be reached any more. Start all workers again with --resume; they"
                 " go on from the newest checkpoint (`kerasgan launch` does so by itself)."

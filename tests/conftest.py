@@ -85,16 +85,23 @@ commercial = true
 """
 
 
+def squares(n):
+    """`n` pictures of a bright square: uint8 (n, 28, 28, 1)."""
+    import numpy as np
+
+    images = np.full((n, 28, 28, 1), 20, "uint8")
+    for image, (x, y) in zip(images, np.random.default_rng(0).integers(2, 16, (n, 2)), strict=True):
+        image[y : y + 10, x : x + 10] = 230
+    return images
+
+
 @pytest.fixture(scope="session")
 def tiny_recipe(tmp_path_factory):
     """The path of `tiny.toml`, a recipe of six epochs of four steps on 64 pictures of a bright square."""
     import numpy as np
 
     folder = tmp_path_factory.mktemp("recipe")
-    images = np.full((64, 28, 28, 1), 20, "uint8")
-    for image, (x, y) in zip(images, np.random.default_rng(0).integers(2, 16, (64, 2)), strict=True):
-        image[y : y + 10, x : x + 10] = 230
-    np.savez(folder / "squares.npz", images=images)
+    np.savez(folder / "squares.npz", images=squares(64))
     path = folder / "tiny.toml"
     path.write_text(TINY.replace("IMAGES", (folder / "squares.npz").as_posix()), encoding="utf-8")
     return path

@@ -35,6 +35,11 @@ def test_train_on_devices_that_there_are_not(tiny_recipe, tmp_path):
     assert zoo.info(tmp_path / "run" / "entry")["training"]["steps"] == 4
 
 
+def test_train_names_the_strategies_that_there_are():
+    (strategy,) = (option for option in cli.train.params if option.name == "strategy")
+    assert tuple(strategy.type.choices) == distribution.KINDS, "the command may not import them: it has to be quick"
+
+
 def test_train_that_loses_a_worker_ends_with_75(tiny_recipe, tmp_path, monkeypatch):
     def lost(*arguments, **options):
         raise distribution.WorkerLost("Another worker has died.")

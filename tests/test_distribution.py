@@ -184,6 +184,7 @@ def test_losing_none(monkeypatch):
     with pytest.raises(tf.errors.UnavailableError), losing_none():
         raise lost  # alone it is another matter
     monkeypatch.setattr(distribution, "across_workers", lambda: True)
+    assert distribution.is_of_peer(lost) and not distribution.is_of_peer(ValueError("of a collective"))
     for error in (lost, tf.errors.InternalError(None, None, "Collective ops is aborted by: ...")):
         with pytest.raises(WorkerLost, match="Another worker has died, or cannot be reached any more. Start all"):
             with losing_none():

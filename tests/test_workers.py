@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import TINY
+from conftest import TINY, squares
 from test_training_resumed import arrays
 
 from kerasgan import zoo
@@ -27,9 +27,7 @@ choose = "best"
 def recipe(tmp_path_factory):
     """As `tiny.toml`, of twelve epochs, chosen by validation; without BatchNorm, which sees a worker's images alone."""
     folder = tmp_path_factory.mktemp("recipe")
-    images = np.full((264, 28, 28, 1), 20, "uint8")
-    for image, (x, y) in zip(images, np.random.default_rng(0).integers(2, 16, (264, 2)), strict=True):
-        image[y : y + 10, x : x + 10] = 230
+    images = squares(264)
     np.savez(folder / "train.npz", images=images[:64])
     np.savez(folder / "more.npz", images=images[64:])
     text = TINY.replace("IMAGES", (folder / "train.npz").as_posix()).replace("epochs = 6", "epochs = 12")
