@@ -7,6 +7,7 @@ import pathlib
 import zipfile
 
 from kerasgan.files import sha256, write_atomically, write_json
+from kerasgan.names import DEPTHS
 from kerasgan.rendering import render, zoo_table
 
 CARD, INDEX = "card.json", "index.json"
@@ -137,9 +138,6 @@ def plain_shape(path, place, array):
     if array.id.get_storage_size() != array.nbytes:
         raise ValueError(f"{path} does not hold all of {place}, {array.nbytes} bytes: it is refused.")
     return tuple(array.shape)
-
-
-DEPTHS = ("convolutions", "discriminator_convolutions", "blocks")  # arguments that count layers
 
 
 def check_modest(card, manifests):

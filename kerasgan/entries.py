@@ -8,7 +8,7 @@ import sys
 import keras
 import numpy as np
 
-from kerasgan import __version__, cards, images, plotting, zoo
+from kerasgan import __version__, cards, gradients, images, plotting, zoo
 from kerasgan.files import sha256, write_atomically
 
 GOLDEN = 16  # images that an entry must give again
@@ -149,7 +149,7 @@ def run_of(recipe, dataset, history, steps):
         **({"start": settings["start"]} if "start" in settings else {}),
         "dtype_policy": settings.get("dtype_policy", "float32"),
         "minutes": round(sum(epoch["seconds"] for epoch in history) / 60, 1),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "machine": ", ".join(filter(None, [f"{os.cpu_count()} cores", platform.machine(), gradients.accelerator()])),
     }
 
 

@@ -25,7 +25,7 @@ def prepared(recipe):
     validation, test = (data.read(of[split], batch_size=1, **options) for split in ("validation", "test"))
     for split, part in {"training": dataset, "validation": validation, "test": test}.items():
         check_labels(split, part, classifier.output_shape[-1])
-    classifiers.adapt(classifier, to_float(dataset.images[:5000]))
+    classifiers.adapt(classifier, ops.convert_to_numpy(to_float(dataset.images[:5000])))
     learner = augmented(classifier, recipe["augment"], seed)
     optimizer = recipes.optimizer(recipe["compile"]["optimizer"], settings["epochs"] * len(dataset))
     optimizer.build(learner.trainable_variables)  # so that a checkpoint can bring its moments

@@ -1,4 +1,4 @@
-"""The one room that knows the backend: who descends which loss, and gradients with respect to an input.
+"""The one room that knows the backend: who descends which loss, gradients with respect to an input, and the GPU.
 
 Everything else is `keras.ops`. JAX is not supported: Keras' JAX trainer hands the model's whole state in and wants it
 back from `train_step`, an adapter that would double this file.
@@ -62,6 +62,11 @@ if BACKEND == "tensorflow":
             y = function(x)
         return y, tape.gradient(y, x)
 
+    def accelerator():
+        """The name of the GPU that Keras computes on; None: the CPU."""
+        found = tf.config.list_physical_devices("GPU")
+        return tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else None
+
 elif BACKEND == "torch":
     import torch
 
@@ -91,6 +96,10 @@ elif BACKEND == "torch":
             y = function(x)
             (slope,) = torch.autograd.grad(y.sum(), x, create_graph=True)
         return y, slope
+
+    def accelerator():
+        """The name of the GPU that Keras computes on; None: the CPU."""
+        return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 else:
     raise ImportError(

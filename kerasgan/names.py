@@ -2,6 +2,8 @@
 
 import difflib
 
+DEPTHS = ("convolutions", "discriminator_convolutions", "blocks")  # arguments of models that count layers
+
 
 def nearest(name, names, n=1):
     """` Did you mean 'x'?`, or nothing; of several near ones up to `n`. Capitals make no name another."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import kerasgan
-from kerasgan import cards, data, entries, files, images, recipes, zoo
+from kerasgan import cards, data, entries, files, gradients, images, recipes, zoo
 from kerasgan.models import lenet
 
 RECIPE = """
@@ -154,7 +154,9 @@ def test_run_of(made):
     machine = run.pop("machine")
     assert run == {"steps": 8, "epochs": 2, "images_seen": 40, "batch_size": 5, "seed": 11, "dtype_policy": "float32",
                    "minutes": 1.4}  # fmt: skip
-    assert machine.endswith(platform.machine()) and int(machine.split(" cores")[0]) >= 1
+    cores, processor, *gpu = machine.split(", ")
+    assert processor == platform.machine() and int(cores.removesuffix(" cores")) >= 1
+    assert gpu == [name for name in [gradients.accelerator()] if name]
 
 
 def test_describe(made):

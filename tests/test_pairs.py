@@ -186,6 +186,8 @@ def test_pairs_of():
     made, size = data.pairs_of(low, high, scale=2, channels=3, seed=4)
     assert (made.crop, made.batch_size, len(made), made.seed, size) == (40, 3, 1, 4, 3)
     assert data.pairs_of(made, scale=2, channels=3) == (made, 3)
+    in_order = data.Stream(made, 3)  # of a training on torch
+    assert data.pairs_of(in_order, scale=2, channels=3, shuffle=False) == (in_order, 3)
     stream = [(low, high)]
     assert data.pairs_of(stream_of(stream), scale=2, channels=3)[1] == 3
     with pytest.raises(ValueError, match="makes pictures of 1 channels 2 times larger; these pairs are of scale 2 and"):

@@ -58,6 +58,7 @@ def test_check_count():
         rules.check_count("n", value)
     for value in (0, -1, 1.5, 2.0, "2", None, True):
         refused(ValueError, f"n is an integer of at least 1; saw {value!r}.", rules.check_count, "n", value)
+    refused(ValueError, "blocks counts layers, at most 1000 of them; saw 1001.", rules.check_count, "blocks", 1001)
 
 
 # --- constructors -----------------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def pairs_of(x, y=None, *, scale, channels, batch_size=None, seed=0, shuffle=Tru
     pairs = x.dataset if isinstance(x, Stream) else x
     if not isinstance(pairs, Pairs):
         return looked_at(x, channels)
-    if not shuffle:
+    if not shuffle and x is pairs:  # a Stream has its order
         raise ValueError("shuffle=False is of no use here: crops are drawn at random.")
     check_fits(pairs, scale, channels)
     return x, pairs.batch_size

@@ -8,7 +8,9 @@ import numpy as np
 
 from kerasgan import data, losses, penalties, replicas
 from kerasgan.models import networks
-from kerasgan.names import nearest
+from kerasgan.names import DEPTHS, nearest
+
+DEEPEST = 1000  # layers of one kind
 
 
 def check_arguments(arguments, function, *others):
@@ -33,9 +35,11 @@ def check_arguments(arguments, function, *others):
 
 
 def check_count(name, value):
-    """Refuse what is no integer of at least 1."""
+    """Refuse what is no integer of at least 1; of layers, more than `DEEPEST`: building them would take all memory."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
         raise ValueError(f"{name} is an integer of at least 1; saw {value!r}.")
+    if name in DEPTHS and value > DEEPEST:
+        raise ValueError(f"{name} counts layers, at most {DEEPEST} of them; saw {value!r}.")
 
 
 def check_known(name, value, known):
