@@ -1,4 +1,4 @@
-"""Every generator of the zoo by its paper's table and in its extractor's features: `python benchmarks/paper_tables.py`
+"""Every entry that makes pictures, by its paper's table and as we measure it: `python benchmarks/paper_tables.py`
 
 Takes what the cards say, and measures what they do not (TFDS_DATA_DIR for the data); prints the page in markdown and
 draws it beside this script: a line per number, with the paper's, ours over sampling seeds, and real data's.
@@ -6,6 +6,7 @@ draws it beside this script: a line per number, with the paper's, ours over samp
 
 import argparse
 import pathlib
+import textwrap
 
 from kerasgan import evaluation, protocols, rendering, zoo
 
@@ -15,6 +16,8 @@ HERE = pathlib.Path(__file__).parent
 def records_of(name):
     """The records of an entry under every protocol that its card names, from the card where it has them."""
     card = zoo.info(name)
+    if card["kind"] == "upscaler":
+        return card["metrics"] or evaluation.evaluate(name)
     found = []
     for protocol, (key, _) in protocols.PROTOCOLS.items():
         known = [r for r in card["metrics"] if ("paper" in r) == (protocol == "paper")]
@@ -29,7 +32,14 @@ def page(found):
     for name, records in found.items():
         head = ["metric", "paper", "ours", "real data", "verdict"]
         rows = [
-            [r["metric"], published(r), rendering.spread(r), rendering.real(r), rendering.verdict(r)] for r in records
+            [
+                r["metric"] + rendering.where(r),
+                published(r),
+                rendering.spread(r),
+                rendering.real(r),
+                rendering.verdict(r),
+            ]
+            for r in records
         ]
         lines += [f"### {name}", "", *rendering.table(head, rows), ""]
         if tables := {r["table"] for r in records if "table" in r}:
@@ -57,7 +67,10 @@ def draw(found, path):
             axis.errorbar(
                 record["paper"], 0, xerr=record.get("paper_spread") or 0, fmt="s", color="tab:red", label="paper"
             )
-        axis.set_yticks([0], [f"{name}: {record['metric'].replace('_', ' ')}"])
+        if "bicubic" in record:
+            axis.plot(record["bicubic"], 0, "x", color="tab:gray", label="bicubic")
+        label = f"{name}: {record['metric'].replace('_', ' ')}{rendering.where(record)}"
+        axis.set_yticks([0], [textwrap.shorten(label, 60, placeholder="...")])
         axis.margins(x=0.1)
         axis.tick_params(labelsize=7)
         for side in ("left", "right", "top"):
@@ -65,7 +78,7 @@ def draw(found, path):
     handles = {}
     for axis in axes[:, 0]:
         handles |= {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), ncols=3, loc="upper center", fontsize=8)
+    figure.legend(handles.values(), handles.keys(), ncols=4, loc="upper center", fontsize=8)
     figure.tight_layout(rect=(0, 0, 1, 0.96))
     figure.savefig(path, dpi=110)
 
@@ -73,8 +86,8 @@ def draw(found, path):
 def main():
     """Measure, print, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="entries; all generators by default")
-    names = parser.parse_args().names or zoo.list_models(kind="generator")
+    parser.add_argument("names", nargs="*", help="entries; all generators and upscalers by default")
+    names = parser.parse_args().names or [*zoo.list_models(kind="generator"), *zoo.list_models(kind="upscaler")]
     found = {name: records_of(name) for name in names}
     print("\n".join(page(found)))
     draw(found, HERE / "paper_tables.png")

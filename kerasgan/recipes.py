@@ -53,7 +53,7 @@ NEEDED = {"model": {"variant"}, "data": {"train"}, "training": {"epochs", "batch
 NEEDED_BY_EXTRACTORS = {"compile": {"optimizer"}, "data": {"train", "validation", "test"}}
 READ_BY = {  # the keys of a section that this kind reads, where it reads not all
     "generator": {"augment": (), "training": PLAYED},
-    "upscaler": {"augment": (), "card": ("kind", "title", "task", "paper", "summary", "weights_licence", "commercial")},
+    "upscaler": {"augment": (), "card": sorted(SECTIONS["card"] - {"class_names", "extractor"})},
     "extractor": {
         "compile": ("optimizer", "label_smoothing"),
         "fine_tuning": (),

@@ -105,7 +105,10 @@ def verdict(record):
     """In words, how a number stands to the paper's, or where there is none to what real data score; of some nothing."""
     value, real_data = record["value"], record.get("real")
     if "bicubic" in record:
-        return f"{value - record['bicubic']:+.3g} against bicubic's {record['bicubic']:.4g}"
+        theirs = (
+            f"; {value - record['paper']:+.3g} against the paper's {record['paper']:.4g}" if is_paper(record) else ""
+        )
+        return f"{value - record['bicubic']:+.3g} against bicubic's {record['bicubic']:.4g}{theirs}"
     if not is_paper(record):
         return f"{value / real_data:.3g}x real data" if measures_ratio(record["metric"]) and real_data else ""
     slack = 2 * math.hypot(record.get("spread") or 0, record.get("paper_spread") or 0)

@@ -2,12 +2,16 @@
 
 import keras
 
-from kerasgan import data, recipes, zoo
+from kerasgan import data, names, recipes, zoo
 from kerasgan.metrics import PSNR, SRGAN, STANDARD, detail_energy, fidelity
 from kerasgan.models import networks
 from kerasgan.resampling import imresize
 
 CROP = 96  # the paper's, of high pictures
+PAPER = {  # Ledig et al. 2017, Table 2, whose protocol is `fidelity`'s SRGAN: set: (PSNR, SSIM), of scale 4
+    "srresnet": {"Set5": (32.05, 0.9019), "Set14": (28.49, 0.8184), "BSD100": (27.58, 0.7620)},
+    "srgan": {"Set5": (29.40, 0.8472), "Set14": (26.02, 0.7397), "BSD100": (25.16, 0.6688)},
+}
 GENERATOR = ("scale", "channels", "width", "blocks", "kernel_size", "skip", "direct", "generator_norm")
 
 
@@ -55,11 +59,16 @@ def go_on(model, entry):
 
 def evaluate(card, model):
     """[record] of every set of test pictures: PSNR and SSIM under both protocols, and how much of the originals' finest
-    detail there is; beside each what bicubic scores.
+    detail there is; beside each what bicubic scores, and the figure of the paper's table that the card names.
 
     Args:
         card: names the sets. model: restored.
+
+    Raises:
+        ValueError: the card names no table of these.
     """
+    if card.get("paper_table"):
+        names.check_choice("paper_table", card["paper_table"], PAPER)
     records, sets = [], card["data"]["test"]
     for source in sets if isinstance(sets, list) else [sets]:
         pictures = data.pictures_from(source, channels=model.image_shape[-1], scale=model.scale)
@@ -71,9 +80,24 @@ def evaluate(card, model):
             scores, theirs = (fidelity(pictures.high, made, protocol, crop=crop) for made in both)
             for metric in scores._fields:
                 pair = {"value": getattr(scores, metric), "bicubic": getattr(theirs, metric)}
+                pair |= published(card, source, metric) if protocol is SRGAN else {}
                 records.append({"metric": metric, **pair, "protocol": protocol.name, **about})
         if whole := detail_energy(pictures.high, crop):  # flat pictures have none
             value, theirs = (detail_energy(made, crop) / whole for made in both)
             protocol = "of the originals' energy above half the Nyquist frequency"
             records.append({"metric": "detail", "value": value, "bicubic": theirs, "protocol": protocol, **about})
     return records
+
+
+def published(card, source, metric):
+    """{"paper", "better", "table"}: what the table that the card names has of a set; {} where it has nothing.
+
+    Args:
+        source: the set, as in "sr/Set5/hr|sr/Set5/lr_x4". metric: "psnr" or "ssim".
+    """
+    figures = PAPER.get(card.get("paper_table"), {}) if card["scale"] == 4 else {}
+    for part in source.split("|")[0].split("/"):
+        if part in figures:
+            table = f"Ledig et al. 2017, Table 2: {card['paper_table']}, {part}"
+            return {"paper": figures[part][("psnr", "ssim").index(metric)], "better": "higher", "table": table}
+    return {}

@@ -177,6 +177,8 @@ def test_measured_on_every_set_in_both_protocols(entry, tmp_path):
     bicubic = metrics.fidelity(pictures.high, [imresize(x, scale=2) for x in pictures.low], crop=2)
     assert last["psnr", metrics.STANDARD.name]["bicubic"] == bicubic.psnr
     assert "against bicubic's" in rendering.verdict(records[0])
+    with pytest.raises(ValueError, match="Unknown paper_table 'srresnext'. Did you mean 'srresnet'?"):
+        superresolution.evaluate(zoo.info(entry) | {"paper_table": "srresnext"}, None)
     assert cards.read(entry)["metrics"] == records
     for options in ({"n": 5}, {"protocol": "paper"}, {"beside": ["x"]}):
         with pytest.raises(ValueError, match="draws nothing: it is measured on whole sets"):
@@ -234,3 +236,16 @@ def test_refused_recipes(change, complaint, tmp_path):
     path.write_text(RECIPE.replace(*change))
     with pytest.raises((ValueError, FileNotFoundError), match=complaint):
         superresolution.prepared(recipes.read(path))
+
+
+def test_published():
+    """The paper's own figures, for its sets at its scale alone; beside bicubic's in the verdict."""
+    card = {"scale": 4, "paper_table": "srgan"}
+    found = superresolution.published(card, "sr/Set14/hr|sr/Set14/lr_x4", "ssim")
+    table = "Ledig et al. 2017, Table 2: srgan, Set14"
+    assert found == {"paper": 0.7397, "better": "higher", "table": table}
+    for other, source in ((card, "mine/Set"), (card | {"scale": 2}, "Set14"), ({"scale": 4}, "Set14")):
+        assert superresolution.published(other, source, "psnr") == {}
+    assert superresolution.PAPER["srresnet"]["Set5"] == (32.05, 0.9019)
+    record = {"metric": "psnr", "value": 31.5, "bicubic": 28.5, "paper": 32.0, "better": "higher"}
+    assert rendering.verdict(record) == "+3 against bicubic's 28.5; -0.5 against the paper's 32"
