@@ -29,7 +29,8 @@ def of_game(folder, path, recipe, model, dataset, history, chosen=None):
     """
     labels = None if model.classes is None else np.arange(GOLDEN) % model.classes
     inputs = model.inputs_of(GOLDEN_SEED, range(GOLDEN), labels)
-    golden = dict(zip(("latents", "labels"), inputs, strict=False)) | {"images": model.sample(*inputs)}
+    golden = dict(zip(("latents", "labels"), inputs, strict=False))
+    golden["images"] = zoo.answers("generator", model, golden)
     card = describe(path, recipe, dataset) | {
         "compile": recipe["fine_tuning"] or recipe["compile"],
         "latents": {"shape": list(model.latent_shape), "distribution": model.latent_distribution},
@@ -62,7 +63,7 @@ def of_upscaler(folder, path, recipe, model, pairs, history, chosen=None):
         "training": run_of(recipe, pairs, history, int(model.step.numpy())) | said(chosen),
         "history": history,
     }
-    golden = {"low": low, "images": images.to_uint8(model.predict_on_batch(images.to_float(low)))}
+    golden = {"low": low, "images": zoo.answers("upscaler", model, {"low": low})}
     parts = ["generator", *(["discriminator"] if model.rules["adversarial"] else [])]
     return write(folder, path, card, model, golden, parts=parts)
 
@@ -85,7 +86,7 @@ def levels(model, n=16):
 def of_classifier(folder, path, recipe, classifier, dataset, history, metrics=()):
     """The entry of an extractor; returns its folder. Args: as `of_game`; metrics: the records for its card."""
     shown = blocks(dataset.image_shape)
-    golden = {"images": shown, "logits": classifier.predict_on_batch(images.to_float(shown))}
+    golden = {"images": shown, "logits": zoo.answers("extractor", classifier, {"images": shown})}
     card = describe(path, recipe, dataset) | {
         "metrics": list(metrics),
         "images": {"shape": list(dataset.image_shape), "value_range": [-1, 1]},

@@ -1,8 +1,10 @@
-"""The one room that knows the backend: who descends which loss, gradients with respect to an input, and the GPU.
+"""The one room that knows the backend: who descends which loss, gradients with respect to an input, and the GPU's ways.
 
 Everything else is `keras.ops`. JAX is not supported: Keras' JAX trainer hands the model's whole state in and wants it
 back from `train_step`, an adapter that would double this file.
 """
+
+import contextlib
 
 import keras
 from keras import ops
@@ -67,6 +69,16 @@ if BACKEND == "tensorflow":
         found = tf.config.list_physical_devices("GPU")
         return tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else None
 
+    @contextlib.contextmanager
+    def full_float32():
+        """While it lasts products have all bits of float32; otherwise an NVIDIA GPU rounds their factors (TF32)."""
+        before = tf.config.experimental.tensor_float_32_execution_enabled()
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+        try:
+            yield
+        finally:
+            tf.config.experimental.enable_tensor_float_32_execution(before)
+
 elif BACKEND == "torch":
     import torch
 
@@ -100,6 +112,19 @@ elif BACKEND == "torch":
     def accelerator():
         """The name of the GPU that Keras computes on; None: the CPU."""
         return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+    @contextlib.contextmanager
+    def full_float32():
+        """While it lasts products have all bits of float32; otherwise an NVIDIA GPU rounds their factors (TF32)."""
+        places = torch.backends.cudnn, torch.backends.cuda.matmul
+        before = [place.allow_tf32 for place in places]
+        for place in places:
+            place.allow_tf32 = False
+        try:
+            yield
+        finally:
+            for place, allowed in zip(places, before, strict=True):
+                place.allow_tf32 = allowed
 
 else:
     raise ImportError(

@@ -1,5 +1,6 @@
 """TensorFlow and torch play the same game; and torch plays it with nothing but numpy, h5py, pillow and keras."""
 
+import contextlib
 import importlib.machinery
 import sys
 
@@ -124,3 +125,39 @@ def test_torch_alone_trains(tiny_recipe, tmp_path):
     assert loaded == [] and step == 1 and np.isfinite(list(logs.values())).all()
     assert zoo.info(entry)["versions"]["backend"] == "torch"
     assert zoo.verify(entry)["ok"]
+
+
+# --- the GPU's ways ---------------------------------------------------------------------------------------------------
+
+
+def reduced():
+    """Whether products of float32 may be rounded, on this backend."""
+    from kerasgan import gradients
+
+    if gradients.BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return [tf.config.experimental.tensor_float_32_execution_enabled()]
+    import torch
+
+    return [torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32]
+
+
+def full_float32_leaves_all_as_it_was():
+    """Also when what it is for fails. Run by a child."""
+    from kerasgan import gradients
+
+    before, inside = reduced(), None
+    with contextlib.suppress(ZeroDivisionError), gradients.full_float32():
+        inside = reduced()
+        raise ZeroDivisionError
+    return before, inside, reduced(), gradients.accelerator()
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_full_float32(backend, tmp_path):
+    before, inside, after, gpu = goldens.in_child(
+        full_float32_leaves_all_as_it_was, folder=tmp_path, KERAS_BACKEND=backend
+    )
+    assert any(before) and not any(inside) and after == before
+    assert gpu is None or isinstance(gpu, str)

@@ -170,3 +170,10 @@ def test_a_loss_scale_falls_on_all_replicas_or_on_none(found):
     assert np.isfinite(found["plain"]).tolist() == [True, False], "else the vote has nothing to decide"
     assert np.isinf(found["vote"]).all()
     assert found["vote, all finite"] == [pytest.approx(8 * x) for x in found["two"]]
+
+
+def test_accelerator():
+    """The GPU's name on a card; nothing where Keras computes on the CPU."""
+    import tensorflow as tf
+
+    assert (gradients.accelerator() is None) == (not tf.config.list_physical_devices("GPU"))
