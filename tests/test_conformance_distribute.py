@@ -14,6 +14,8 @@ from keras import ops
 from kerasgan import callbacks, distribution, penalties
 from kerasgan.augmentations import DiffAugment
 
+pytestmark = pytest.mark.timeout(1200)  # what all its tests look at takes minutes to be trained, before the first
+
 
 @pytest.fixture(params=GOLDENS, ids=lambda golden: golden.name, scope="module")
 def golden(request):
