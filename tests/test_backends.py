@@ -7,6 +7,7 @@ import sys
 import goldens
 import numpy as np
 import pytest
+from cases import asked, quick
 from goldens import GOLDENS
 
 pytestmark = pytest.mark.torch
@@ -14,7 +15,7 @@ STEPS = 20
 ABSENT = ("tensorflow", "tensorflow_datasets", "scipy", "sklearn", "matplotlib", "click", "rich")
 
 
-def played():
+def played(wanted):
     """Run by a child: what a backend makes of 20 steps of SGD, in which nothing is drawn.
 
     Weights and noise are given; relativistic pairs, R1 and R2, BatchNorm in G.
@@ -25,7 +26,7 @@ def played():
     from kerasgan import penalties
 
     found = {"backend": keras.backend.backend()}
-    for golden in GOLDENS:
+    for golden in wanted:
         rng, model = np.random.default_rng(0), golden.build(average_momentum=0.5)
         players = {name: getattr(model, name) for name in ("generator", "discriminator", "average")}
         for weight in (*model.generator.trainable_variables, *model.discriminator.trainable_variables):
@@ -49,17 +50,24 @@ def played():
     return found
 
 
+@pytest.fixture(params=quick(GOLDENS, "GAN", "DCGAN", "LAPGAN-3", "SRGAN"), scope="module")
+def golden(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def backends(tmp_path_factory):
-    names = ("tensorflow", "torch")
-    answers = [goldens.in_child(played, folder=tmp_path_factory.mktemp(name), KERAS_BACKEND=name) for name in names]
+def backends(request, tmp_path_factory):
+    tests = "test_two_backends_play_one_game", "test_two_backends_draw_the_same_images"
+    names, some = ("tensorflow", "torch"), list({g.name: g for g, _ in asked(request, *tests)}.values())
+    folders = [tmp_path_factory.mktemp(name) for name in names]
+    answers = [goldens.in_child(played, some, folder=f, KERAS_BACKEND=n) for f, n in zip(folders, names, strict=True)]
     assert [answer["backend"] for answer in answers] == [*names]
     return answers
 
 
-@pytest.fixture(params=[golden.name for golden in GOLDENS])
-def both(backends, request):
-    return [answer[request.param] for answer in backends]
+@pytest.fixture
+def both(backends, golden):
+    return [answer[golden.name] for answer in backends]
 
 
 def test_two_backends_play_one_game(both):

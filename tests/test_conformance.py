@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from cases import quick
 from goldens import GENERATIVE, GOLDENS
 from keras import ops
 
@@ -62,7 +63,7 @@ class Watch(keras.callbacks.Callback):
         self.counts.append({int(tracker.count) for tracker in self.model.trackers if tracker.name in logs})
 
 
-@pytest.mark.parametrize("momentum", [0.999, 0.3])
+@pytest.mark.parametrize("momentum", [0.3, pytest.param(0.999, marks=pytest.mark.soak)])
 def test_fits(golden, momentum):
     model, watch = golden.build(average_momentum=momentum), Watch()
     model.compile()
@@ -186,6 +187,7 @@ def test_mixed_precision(golden, policy):
     assert not np.array_equal(model.generator(inputs), plain(inputs))
 
 
+@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN"))
 def test_several_steps_per_execution(golden):
     """A compiled block of steps is those steps, one after the other."""
     single, block = golden.build(), golden.build()

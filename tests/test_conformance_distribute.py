@@ -8,6 +8,7 @@ import goldens
 import keras
 import numpy as np
 import pytest
+from cases import asked, quick
 from goldens import GOLDENS
 from keras import ops
 
@@ -17,9 +18,8 @@ from kerasgan.augmentations import DiffAugment
 pytestmark = pytest.mark.timeout(1200)  # what all its tests look at takes minutes to be trained, before the first
 
 
-@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.name, scope="module")
-def golden(request):
-    return request.param
+STRATEGIES = ("one device", "2 replicas", "4 replicas", "2 workers")
+SOONEST = "GAN"  # whose step is compiled soonest
 
 
 def sgd(rate):
@@ -42,7 +42,7 @@ def moved(before, variables):
 def compiled(golden):
     """A model of the golden's plain networks, which start as all others do, under rules that draw much."""
     rules = {"penalty": penalties.gradient_penalty(0.1), "instance_noise": 0.1}
-    if golden.name == "GAN":  # whose step is compiled soonest
+    if golden.name == SOONEST:
         rules |= {"discriminator_steps": 2, "augment": DiffAugment("translation", "cutout")}
     keras.utils.set_random_seed(0)
     model = golden.build_plain(average_momentum=0.5)
@@ -57,50 +57,50 @@ def trained(golden, model):
     return arrays(model.weights), history, golden.drawn(model, 5), moved(before, model.weights)
 
 
-def distributed(replicas):
-    """Run by a child: every golden on so many logical CPU devices, and by two of them on one and plainly, too.
+def distributed(replicas, wanted):
+    """Run by a child: [(golden, strategy)], each trained; of the strategies one has so many logical CPU devices.
 
     In one process TensorFlow's collectives on the CPU take one number of replicas.
     """
-    mirrored = distribution.strategy("mirrored", replicas)  # first: it makes the devices
-    strategies, found = {f"{replicas} replicas": mirrored}, {}
-    if replicas == 2:
-        strategies |= {"none": distribution.strategy(), "one device": distribution.strategy("one")}
-    for golden in GOLDENS:
-        for name, strategy in strategies.items():
-            with strategy.scope():
-                model = compiled(golden)
-            found[golden.name, name] = trained(golden, model)
-        if replicas > 2:
-            continue
-        with mirrored.scope():  # BatchNorm and Dropout: each replica has its own batch and masks
-            model = golden.build_noisy()
-            model.compile()
-        before = arrays(model.trainable_variables)
-        history = model.fit(*golden.data(32), batch_size=16, verbose=0).history
-        learnt = moved(before, model.trainable_variables)
-        local = [mirrored.experimental_local_results(v.value) for v in model.variables]
-        apart = [v.path for v, (one, two) in zip(model.variables, local, strict=True) if np.any(one != two)]
-        good, watch = arrays(model.state), callbacks.StopOnNaN()
-        watch.set_model(model)
-        watch.on_train_begin()
-        model.set_weights([w * np.nan if w.dtype.kind == "f" else w for w in model.get_weights()])
-        found[golden.name, "noisy"] = history, learnt, watch.undone("loss became nan"), moved(good, model.state), apart
-        with mirrored.scope():
-            model = golden.build(dtype="mixed_float16")
-            model.compile()
-        history = model.fit(*golden.data(32), batch_size=16, verbose=0).history
-        found[golden.name, "half"] = history, model.is_finite(), int(model.step.numpy())
+    strategies = {f"{replicas} replicas": distribution.strategy("mirrored", replicas)}  # first: it makes the devices
+    strategies |= {"none": distribution.strategy(), "one device": distribution.strategy("one")}
+    found = {}
+    for golden, name in wanted:
+        with strategies[name].scope():
+            model = compiled(golden)
+        found[golden.name, name] = trained(golden, model)
     return found
 
 
 @pytest.fixture(scope="module")
-def on_devices(tmp_path_factory):
-    found = [goldens.in_child(distributed, n, folder=tmp_path_factory.mktemp("devices")) for n in (2, 4)]
-    return found[0] | found[1]
+def wanted(request):
+    """[(golden, strategy)] of the tests that are to run."""
+    cases = asked(request, "test_a_strategy_trains_as_no_strategy_does")
+    return [(golden, case["strategy"]) for golden, case in cases]
 
 
-@pytest.mark.parametrize("strategy", ["one device", "2 replicas", "4 replicas", "2 workers"])
+@pytest.fixture(scope="module")
+def on_devices(wanted, tmp_path_factory):
+    chosen = {2: [(golden, "none") for golden in {golden.name: golden for golden, _ in wanted}.values()], 4: []}
+    for golden, strategy in wanted:
+        if strategy != "2 workers":
+            chosen[4 if strategy == "4 replicas" else 2].append((golden, strategy))
+    found = {}
+    for replicas, some in chosen.items():
+        if some:
+            found |= goldens.in_child(distributed, replicas, some, folder=tmp_path_factory.mktemp("devices"))
+    return found
+
+
+def cases():
+    """Every variant under every strategy; of them at once: one variant under all, and two replicas."""
+    for golden in GOLDENS:
+        for strategy in STRATEGIES:
+            soon = golden.name == SOONEST or (strategy == "2 replicas" and golden.name != "DCGAN-3")
+            yield pytest.param(golden, strategy, id=f"{golden.name}-{strategy}", marks=() if soon else pytest.mark.soak)
+
+
+@pytest.mark.parametrize(("golden", "strategy"), cases())
 def test_a_strategy_trains_as_no_strategy_does(golden, on_devices, on_workers, strategy):
     """Noise and penalty on: it is drawn for all replicas together, and each takes its own part."""
     weights, history, images, has_moved = on_devices[golden.name, "none"]
@@ -114,28 +114,74 @@ def test_a_strategy_trains_as_no_strategy_does(golden, on_devices, on_workers, s
     assert np.abs(found[2].astype(int) - images).max() <= 1
 
 
-def test_replicas_train_networks_that_mix_images(golden, on_devices):
+def mixing(wanted):
+    """Run by a child: two steps by two replicas of networks that mix images."""
+    strategy, found = distribution.strategy("mirrored", 2), {}
+    for golden in wanted:
+        with strategy.scope():  # BatchNorm and Dropout: each replica has its own batch and masks
+            model = golden.build_noisy()
+            model.compile()
+        before = arrays(model.trainable_variables)
+        history = model.fit(*golden.data(32), batch_size=16, verbose=0).history
+        learnt = moved(before, model.trainable_variables)
+        local = [strategy.experimental_local_results(v.value) for v in model.variables]
+        apart = [v.path for v, (one, two) in zip(model.variables, local, strict=True) if np.any(one != two)]
+        good, watch = arrays(model.state), callbacks.StopOnNaN()
+        watch.set_model(model)
+        watch.on_train_begin()
+        model.set_weights([w * np.nan if w.dtype.kind == "f" else w for w in model.get_weights()])
+        found[golden.name] = history, learnt, watch.undone("loss became nan"), moved(good, model.state), apart
+    return found
+
+
+@pytest.fixture(scope="module")
+def mixed(request, tmp_path_factory):
+    some = [golden for golden, _ in asked(request, "test_replicas_train_networks_that_mix_images")]
+    return goldens.in_child(mixing, some, folder=tmp_path_factory.mktemp("mixed"))
+
+
+@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN", "DCGAN"))
+def test_replicas_train_networks_that_mix_images(golden, mixed):
     """All have the same afterwards, BatchNorm's statistics too: what is saved and drawn from is no single replica's."""
-    history, has_moved, message, undone, apart = on_devices[golden.name, "noisy"]
+    history, has_moved, message, undone, apart = mixed[golden.name]
     assert np.isfinite(list(history.values())).all() and all(has_moved) and not apart
     assert "the weights are those of step 2" in message and not any(undone)
 
 
-def test_replicas_train_in_half_precision(golden, on_devices):
-    history, is_finite, step = on_devices[golden.name, "half"]
+def in_half_precision(wanted):
+    """Run by a child: two steps by two replicas."""
+    strategy, found = distribution.strategy("mirrored", 2), {}
+    for golden in wanted:
+        with strategy.scope():
+            model = golden.build(dtype="mixed_float16")
+            model.compile()
+        history = model.fit(*golden.data(32), batch_size=16, verbose=0).history
+        found[golden.name] = history, model.is_finite(), int(model.step.numpy())
+    return found
+
+
+@pytest.fixture(scope="module")
+def half(request, tmp_path_factory):
+    some = [golden for golden, _ in asked(request, "test_replicas_train_in_half_precision")]
+    return goldens.in_child(in_half_precision, some, folder=tmp_path_factory.mktemp("half"))
+
+
+@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN"))
+def test_replicas_train_in_half_precision(golden, half):
+    history, is_finite, step = half[golden.name]
     assert np.isfinite(list(history.values())).all() and is_finite and step == 2
 
 
 # --- workers ----------------------------------------------------------------------------------------------------------
 
 
-def worker():
-    """Run by a child, one of several that TF_CONFIG names: every golden, trained on this worker's share of the images.
+def worker(wanted):
+    """Run by a child, one of several that TF_CONFIG names: goldens, trained on this worker's share of the images.
 
     The strategy comes first: TensorFlow wants its collectives configured before it does anything else.
     """
     strategy, found = distribution.strategy(), {}
-    for golden in GOLDENS:
+    for golden in wanted:
         with strategy.scope():
             model = compiled(golden)
         found[golden.name] = trained(golden, model)
@@ -143,7 +189,10 @@ def worker():
 
 
 @pytest.fixture(scope="module")
-def on_workers(tmp_path_factory):
+def on_workers(wanted, tmp_path_factory):
+    some = [golden for golden, strategy in wanted if strategy == "2 workers"]
+    if not some:
+        return None
     with socket.socket() as one, socket.socket() as other:
         for free in (one, other):
             free.bind(("127.0.0.1", 0))
@@ -152,14 +201,11 @@ def on_workers(tmp_path_factory):
     folders = [tmp_path_factory.mktemp("worker") for _ in tasks]
 
     def start(task, folder):
-        return goldens.in_child(worker, folder=folder, TF_CONFIG=task)
+        return goldens.in_child(worker, some, folder=folder, TF_CONFIG=task)
 
     with ThreadPoolExecutor() as pool:  # each waits for the other
-        return list(pool.map(start, tasks, folders))
-
-
-def test_two_workers_train_one_model(golden, on_workers):
-    """In two processes: what Keras' `fit` fails at in two places, unless it is helped."""
-    weights, others = (found[golden.name][0] for found in on_workers)
-    for mine, other in zip(weights, others, strict=True):
-        np.testing.assert_array_equal(mine, other)
+        found = list(pool.map(start, tasks, folders))
+    for golden in some:  # what Keras' `fit` fails at in two places, unless it is helped
+        for mine, other in zip(*(answer[golden.name][0] for answer in found), strict=True):
+            np.testing.assert_array_equal(mine, other, err_msg="two workers have trained one model")
+    return found

@@ -3,13 +3,14 @@
 import keras
 import numpy as np
 import pytest
+from cases import quick
 from goldens import GENERATIVE
 from keras import ops
 
 from kerasgan import data
 
 
-@pytest.fixture(params=GENERATIVE, ids=lambda golden: golden.name, scope="module")
+@pytest.fixture(params=quick(GENERATIVE, "GAN", "CGAN"), scope="module")
 def golden(request):
     return request.param
 

@@ -6,6 +6,7 @@ import goldens
 import keras
 import numpy as np
 import pytest
+from cases import asked, quick
 from goldens import GENERATIVE, GOLDENS
 from keras import ops
 
@@ -116,6 +117,7 @@ def test_no_seed(trained, seed):
 # --- going on ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN", "SRGAN"))
 def test_where_a_fit_begins(golden, monkeypatch):
     """Steps that are counted go on where the last fit stopped, in mid-epoch too; whole epochs with a whole one."""
     kind = data.Dataset if golden in GENERATIVE else data.Pairs
@@ -128,7 +130,7 @@ def test_where_a_fit_begins(golden, monkeypatch):
     assert starts == [0, 3, 6, 12, 16, 17]
 
 
-def gone_on(folder):
+def gone_on(folder, wanted):
     """Run by a child, for determinism is for a whole process: what differs after five more steps, by how it was saved.
 
     Everything that draws is on: Dropout in both networks, instance noise, latents, a mixing penalty, all on schedules.
@@ -145,24 +147,30 @@ def gone_on(folder):
         return model
 
     found = {}
-    for golden in GOLDENS:
-        images, models = golden.data(64), []  # eight batches: five steps end, and ten begin, in mid-epoch
-        for steps in (10, 5):
-            keras.utils.set_random_seed(3)
-            models.append(compile_(golden.build_noisy(average_momentum=0.5, seed=5)))
-            models[-1].fit(*images, batch_size=8, steps_per_epoch=steps, verbose=0)
-        expected, half_way = (arrays(model.state) for model in models)
-        names = [v.path for v in models[-1].state]
-        models[-1].save(f"{folder}/saved.keras")
-        models[-1].save_weights(f"{folder}/saved.weights.h5")
+    for golden in wanted:
+        keras.utils.set_random_seed(3)
+        model, half_way = compile_(golden.build_noisy(average_momentum=0.5, seed=5)), []
+
+        def save(epoch, logs, model=model, half_way=half_way):
+            if epoch == 0:
+                half_way += arrays(model.state)
+                model.save(f"{folder}/saved.keras")
+                model.save_weights(f"{folder}/saved.weights.h5")
+
+        images = golden.data(64)  # eight batches: five steps end, and ten begin, in mid-epoch
+        saving = keras.callbacks.LambdaCallback(on_epoch_end=save)
+        model.fit(*images, batch_size=8, steps_per_epoch=5, epochs=2, callbacks=[saving], verbose=0)
+        names, expected = [v.path for v in model.state], arrays(model.state)
         keras.utils.set_random_seed(4)
-        loaded = {".keras": keras.saving.load_model(f"{folder}/saved.keras")}
-        for how in (".weights.h5", "without its random state"):
-            loaded[how] = compile_(golden.build_noisy(average_momentum=0.5, seed=5))
-            loaded[how].load_weights(f"{folder}/saved.weights.h5")
-        for state in random.state_of(loaded["without its random state"]):
-            state.assign(state + 1)
-        for how, other in loaded.items():
+        for how in (".keras", ".weights.h5", "without its random state"):
+            if how == ".keras":
+                other = keras.saving.load_model(f"{folder}/saved.keras")
+            else:  # the model itself, put back
+                other = model
+                other.load_weights(f"{folder}/saved.weights.h5")
+            if how == "without its random state":
+                for state in random.state_of(other):
+                    state.assign(state + 1)
             at_once = differing(names, half_way, other)
             other.fit(*images, batch_size=8, steps_per_epoch=5, verbose=0)
             found[golden.name, how] = at_once, differing(names, expected, other), len(random.state_of(other))
@@ -175,11 +183,13 @@ def differing(names, expected, model):
 
 
 @pytest.fixture(scope="module")
-def differences(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("saved")
-    return goldens.in_child(gone_on, str(folder), folder=folder)
+def differences(request, tmp_path_factory):
+    tests = "test_saved_loaded_and_trained_on_is_uninterrupted", "test_the_random_state_matters"
+    folder, some = tmp_path_factory.mktemp("saved"), {g.name: g for g, _ in asked(request, *tests)}
+    return goldens.in_child(gone_on, str(folder), list(some.values()), folder=folder)
 
 
+@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN", "DCGAN", "LAPGAN-3"))
 @pytest.mark.parametrize("how", [".keras", ".weights.h5"])
 def test_saved_loaded_and_trained_on_is_uninterrupted(golden, differences, how):
     """Bit for bit: weights, average, both optimizers' moments, step, and every random state."""
@@ -188,6 +198,7 @@ def test_saved_loaded_and_trained_on_is_uninterrupted(golden, differences, how):
     assert states >= 2 + 3, "the model's two, and those of the Dropout layers of G, of its average, and of D"
 
 
+@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN", "DCGAN", "LAPGAN-3"))
 def test_the_random_state_matters(golden, differences):
     """Or the test above would prove nothing of it."""
     at_once, later, _ = differences[golden.name, "without its random state"]

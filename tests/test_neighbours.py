@@ -112,6 +112,7 @@ def test_refused():
             neighbour_grid(fake, training, found, pairs=pairs)
 
 
+@pytest.mark.soak
 @pytest.mark.real_data
 def test_fifty_thousand_real_digits():
     """3.39 % for one choice of 50,000 training images (five others: 3.22 to 3.39); 3.09 % with all 60,000."""

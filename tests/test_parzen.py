@@ -131,6 +131,7 @@ def test_refused():
                 refusing(sigmas)
 
 
+@pytest.mark.soak
 @pytest.mark.real_data
 def test_ten_thousand_real_digits():
     """papers.md: 242.6 +- 2.1 at sigma .167 for one choice of 10,000 training images."""

@@ -72,7 +72,7 @@ def test_losses_by_hand(adversarial):
     pairs, high, fake = one_batch(model)
     before = model.discriminator.get_weights()
     scores = [ops.convert_to_numpy(model.discriminator(x)) for x in (high, fake)]
-    model.compile(content="mse", adversarial=adversarial)
+    model.compile(content="mse", adversarial=adversarial, run_eagerly=True)
     logs = {name: values[0] for name, values in model.fit(pairs, verbose=0).history.items()}
     content = np.mean((high - fake) ** 2)
     assert logs["content_loss"] == pytest.approx(content, rel=1e-4)
@@ -114,7 +114,7 @@ def test_what_fit_takes():
         (stream, None, 2),
     ):
         model = srgan()
-        model.compile()
+        model.compile(run_eagerly=True)
         model.fit(x, y, verbose=0)
         assert int(model.step) in (steps, steps + (x is stream))  # Keras 3.15 takes a generator's first batch twice
 
@@ -144,7 +144,7 @@ def test_whole_pictures_are_measured(tmp_path):
     """Of any sizes, one after the other; in `fit`, after every epoch; arrays as well."""
     high = [*photos(3, 24), *photos(2, 30), *photos(1, 18)]
     pictures, model = data.Pictures(high, scale=2), srgan()
-    model.compile(metrics=[Gap("gap")])
+    model.compile(metrics=[Gap("gap")], run_eagerly=True)
     found = model.evaluate(pictures, verbose=0, return_dict=True)["gap"]
     made = [model(low / np.float32(127.5) - 1) for low, _ in (pictures[i] for i in range(6))]
     expected = [np.abs(x / 127.5 - 1 - np.asarray(y)[0]).mean() for x, y in zip(high, made, strict=True)]
@@ -245,7 +245,7 @@ def test_refused_pictures():
 def test_crops_of_another_size():
     """With noise on the images, and packed: nothing is bound to the size of the first crops."""
     model = srgan(pack=2)
-    model.compile(instance_noise=0.1)
+    model.compile(instance_noise=0.1, run_eagerly=True)
     for side in (16, 12):
         model.fit(data.Pairs(photos(), scale=2, crop=side, batch_size=4, steps=2), verbose=0)
     assert int(model.step) == 4
