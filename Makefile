@@ -11,12 +11,13 @@ RUN := $(VENV)/bin/python
 TORCH_STAMP := $(VENV)/.torch-$(shell echo '$(TORCH)' | cksum | cut -d' ' -f1)
 PIP := $(RUN) -m pip --disable-pip-version-check install -q
 
-.PHONY: help demo test soak lint zoo clean
+.PHONY: help demo test soak bench lint zoo clean
 
 help:
 	@echo "make demo    load a pretrained GAN, draw digits, fine-tune it, export it"
 	@echo "make test    run all tests (PYTEST_ARGS='-k losses' for some)"
 	@echo "make soak    what takes long: processes killed at many steps, 10,000 spoilt files; under an hour"
+	@echo "make bench   measure speed and memory, and write the tables of benchmarks/README.md; half an hour"
 	@echo "make lint    ruff"
 	@echo "make zoo     the index, cards and table made from zoo/*/card.json"
 	@echo "make clean   remove $(VENV) and what was built"
@@ -29,6 +30,9 @@ test: $(VENV)/.dev $(if $(TORCH),$(TORCH_STAMP))
 
 soak: $(VENV)/.dev $(if $(TORCH),$(TORCH_STAMP))
 	$(RUN) -m pytest --soak $(PYTEST_ARGS)
+
+bench: $(VENV)/.dev $(VENV)/.plot $(TORCH_STAMP)
+	$(RUN) benchmarks/bench.py
 
 lint: $(VENV)/.ruff
 	$(RUN) -m ruff check .
@@ -55,6 +59,10 @@ $(VENV)/.demo: $(VENV)/.created setup.py
 $(VENV)/.dev: $(VENV)/.created setup.py
 	@echo "Installing kerasgan, TensorFlow and what the tests need into $(VENV): some minutes, once."
 	@$(PIP) -e '.[dev]'
+	@touch $@
+
+$(VENV)/.plot: $(VENV)/.created setup.py
+	@$(PIP) -e '.[plot]'
 	@touch $@
 
 $(TORCH_STAMP): $(VENV)/.created

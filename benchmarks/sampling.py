@@ -1,14 +1,16 @@
 """Does `generate` cost more than the network? `python benchmarks/sampling.py` (KERAS_BACKEND=torch for the other one)
 
 10,000 images of dcgan_mnist against the bare compiled generator on latents that are there already, in turn; what memory
-grows by; and whether image i is the same for every n. With `--save FILE` the images are kept, with `--against FILE`
-they are compared with those that another backend kept.
+grows by; and whether image i is the same for every n. On TensorFlow also the exports, and the same network as one
+writes it in PyTorch, beside the bare generator. With `--save FILE` the images are kept, with `--against FILE` they are
+compared with those that another backend kept.
 """
 
 import argparse
 import json
 import resource
 import statistics
+import tempfile
 import time
 
 import keras
@@ -16,7 +18,8 @@ import numpy as np
 
 import kerasgan
 
-N, ROUNDS, BATCH = 10_000, 7, 256
+N, ROUNDS, BATCH = 10_000, 7, 250
+FEW = 2_000  # of those that are only held against the bare generator
 
 
 def timed(function):
@@ -39,6 +42,44 @@ def bare_of(model):
         network = torch.inference_mode()(lambda z: model.average(keras.ops.convert_to_tensor(z), training=False))
     batches = [latents[i : i + BATCH] for i in range(0, N, BATCH)]
     return lambda: [keras.ops.convert_to_numpy(network(batch)) for batch in batches]
+
+
+def rivals(model, folder):
+    """{name: a function that draws FEW images}: the exports, and the network in PyTorch."""
+    import tensorflow as tf
+    import torch
+    import torch_players
+    from ai_edge_litert.interpreter import Interpreter
+
+    latents = model.latents_of(7, range(FEW))
+    batches = [latents[i : i + BATCH] for i in range(0, FEW, BATCH)]
+    model.export(f"{folder}/saved")
+    model.export(f"{folder}/g.tflite", batch_size=BATCH)
+    serve = tf.saved_model.load(f"{folder}/saved").signatures["serving_default"]
+    found = {"SavedModel": lambda: [serve(latents=tf.constant(batch)) for batch in batches]}
+    for threads in (1, 4):
+        runner = Interpreter(f"{folder}/g.tflite", num_threads=threads).get_signature_runner()
+        found[f".tflite, {threads} threads"] = lambda runner=runner: [runner(latents=batch) for batch in batches]
+    eager = torch_players.translated(model.average).eval().to(memory_format=torch.channels_last)
+    for name, network in {"torch": eager, "torch, compiled": torch.compile(eager)}.items():
+
+        @torch.inference_mode()
+        def draw(network=network):
+            return [network(torch.from_numpy(batch)) for batch in batches]
+
+        found[name] = draw
+    return found
+
+
+def beside(model, bare):
+    """Print how many images a second each rival draws, and how many the bare generator in turn with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, draw in rivals(model, folder).items():
+            draw()
+            pairs = [(timed(bare) * FEW / N, timed(draw)) for _ in range(3)]
+            row = {"how": name, "images/s": round(FEW / statistics.median(mine for _, mine in pairs))}
+            row["of the bare generator's"] = round(statistics.median(first / mine for first, mine in pairs), 2)
+            print(json.dumps(row), flush=True)
 
 
 def difference(images, others):
@@ -74,6 +115,8 @@ def main():
     if options.against:
         found[f"against {options.against}"] = difference(kept[0], np.load(options.against))
     print(json.dumps(found, indent=2))
+    if keras.backend.backend() == "tensorflow":
+        beside(model, bare)
 
 
 if __name__ == "__main__":

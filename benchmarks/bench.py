@@ -1,0 +1,122 @@
+"""Measure, and write what came out into README.md: `make bench`, or `python benchmarks/bench.py [SCRIPT ...]`
+
+Runs each script alone, one after the other, and puts its JSON as a table between its two marks in benchmarks/README.md
+(`<!-- NAME -->` and `<!-- /NAME -->`), with the day, the machine and the versions that it ran on. What stands outside
+of marks is written by hand.
+"""
+
+import itertools
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+import time
+from importlib import metadata
+
+HERE = pathlib.Path(__file__).parent
+README = HERE / "README.md"
+SCRIPTS = ("startup", "sampling", "train_step", "memory", "upscaling")
+PACKAGES = ("tensorflow", "keras", "torch", "numpy", "ai-edge-litert")
+
+
+def run(name):
+    """What a script prints: [JSON value, ...]."""
+    done = subprocess.run([sys.executable, str(HERE / f"{name}.py")], stdout=subprocess.PIPE, text=True, check=True)
+    found, text, decoder = [], done.stdout.strip(), json.JSONDecoder()
+    while text:
+        value, end = decoder.raw_decode(text)
+        found.append(value)
+        text = text[end:].strip()
+    return found
+
+
+def tables(values):
+    """The lines of markdown tables: of dictionaries with the same keys in a row one, of one alone a line an entry."""
+    lines = []
+    for _, some in itertools.groupby(values, key=list):
+        first, *others = some = list(some)
+        head, rows = (list(first), [value.values() for value in some]) if others else (["", ""], first.items())
+        for row in (head, ["---"] * len(head), *rows):
+            lines.append(f"| {' | '.join(map(cell, row))} |")
+        lines.append("")
+    return lines
+
+
+def cell(value):
+    """A value in a few characters; of [median, low, high] the interval."""
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {cell(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(cell, value))
+    return str(value)
+
+
+def machine():
+    """In a line: the day, the processor, and the versions."""
+    cpu = re.search(r"model name\s*: (.+)", text) if (text := cpuinfo()) else None
+    versions = [f"{name} {version}" for name in PACKAGES if (version := version_of(name))]
+    processor = cpu[1] if cpu else platform.processor() or platform.machine()
+    python = f"Python {platform.python_version()}"
+    return (
+        f"{time.strftime('%Y-%m-%d')}, {processor}, {os.cpu_count()} logical cores; {', '.join([python, *versions])}."
+    )
+
+
+def cpuinfo():
+    """What Linux says of the processor; elsewhere nothing."""
+    path = pathlib.Path("/proc/cpuinfo")
+    return path.read_text() if path.is_file() else ""
+
+
+def version_of(name):
+    """The version of a package; None: it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def written(text, name, lines):
+    """The page, with these lines between the marks of that name.
+
+    Raises:
+        ValueError: the page has no such marks.
+    """
+    marks = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if any(text.count(mark) != 1 for mark in marks):
+        raise ValueError(f"{README} has to have {marks[0]} and {marks[1]}, once each: where the table shall stand.")
+    before, rest = text.split(marks[0])
+    return "\n".join([before + marks[0], *lines, marks[1] + rest.split(marks[1])[1]])
+
+
+def draw(rows, path):
+    """Our rate over each other's, with its interval; a line at 1. From the rows of `train_step.py`."""
+    import matplotlib.pyplot as plt
+
+    rows = [row for row in rows if row["ours over it"]][::-1]
+    middle, low, high = zip(*(row["ours over it"] for row in rows), strict=True)
+    figure, axes = plt.subplots(figsize=(8, 0.28 * len(rows) + 1))
+    errors = [[m - e for m, e in zip(middle, low, strict=True)], [e - m for m, e in zip(middle, high, strict=True)]]
+    axes.errorbar(middle, range(len(rows)), xerr=errors, fmt="o", capsize=3)
+    axes.axvline(1, color="grey", linewidth=1)
+    axes.set_yticks(range(len(rows)), [f"{row['shape']}: {row['step']}" for row in rows], fontsize=7)
+    axes.set_xlabel("our images per second over the other's, median and 95% interval")
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+
+
+def main():
+    """Measure, write, draw; a script that fails leaves its old table."""
+    for name in sys.argv[1:] or SCRIPTS:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        values = run(name)
+        README.write_text(written(README.read_text("utf-8"), name, ["", machine(), "", *tables(values)]), "utf-8")
+        if name == "train_step":
+            draw(values, HERE / "train_step.png")
+
+
+if __name__ == "__main__":
+    main()
