@@ -99,7 +99,12 @@ def onnx(model, path, shapes):
     import tf2onnx
 
     serve = served(model, shapes).serve
-    tf2onnx.convert.from_function(serve, serve.input_signature, opset=OPSET, output_path=str(path))
+
+    def clipped(*inputs):  # the tanh of ONNX Runtime reaches 1.0000001
+        return {name: tf.clip_by_value(made, -1, 1) for name, made in serve(*inputs).items()}
+
+    specs = serve.input_signature
+    tf2onnx.convert.from_function(tf.function(clipped, specs), specs, opset=OPSET, output_path=str(path))
 
 
 def needs_tensorflow():
