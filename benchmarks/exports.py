@@ -28,7 +28,7 @@ KEPT = ("bytes", "max_difference", "p999_difference", "mean_difference")
 SAMPLES, SEED = 10_000, 31  # of a seed that neither calibrates nor checks an export
 
 
-def exported(model, name, score):
+def exported(model, score):
     """{way: what was measured}; `score` makes a distance of images."""
     inputs, _ = export.fresh_inputs(model, count=SAMPLES, seed=SEED)
     arrays = list(inputs.values())
@@ -66,7 +66,7 @@ def main(name="dcgan_mnist"):
     model = kerasgan.load(name, metrics=False)
     judge = classifiers.extractor(kerasgan.load(kerasgan.info(name)["extractor"], metrics=False))
     real = metrics.features(judge, data.from_tfds("mnist", "test").images)
-    found = exported(model, name, lambda images: metrics.frechet_distance(real, metrics.features(judge, images)))
+    found = exported(model, lambda images: metrics.frechet_distance(real, metrics.features(judge, images)))
     print(json.dumps({"exports": found, "memory": converted(model)}, indent=2))
 
 
