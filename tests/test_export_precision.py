@@ -42,13 +42,15 @@ def test_the_zoo_is_as_exact_as_it_must_be(model, tmp_path, name, options, mean,
     inputs, _ = exports.fresh_inputs(model, options.get("batch_size"), count=100, seed=SEED)
     images = exports.outputs(exports.opened(tmp_path / name), inputs, options.get("batch_size"))
     assert np.abs(images).max() <= 1 and images.std() > 0.05
-    each = {"float16": 2.2, "int8": 1.3}.get(options.get("precision"), 4.4)  # bytes of a weight, and some
-    assert said["bytes"] <= each * model.average.count_params()
+    each = {"float16": 2, "int8": 1}.get(options.get("precision"), 4)  # bytes of a weight; graphs take some too
+    assert said["bytes"] <= each * model.average.count_params() + 300_000
 
 
 def test_calibrated_on_other_latents_than_checked(tiny_entry, tmp_path):
     model = zoo.load(tiny_entry, metrics=False)
-    said = model.export(tmp_path / "g.tflite", precision="int8")
+    said = model.export(tmp_path / "g.tflite", precision="int8", batch_size=300)  # in whole batches: 1,200
+    assert said["checked_on"] == "1200 latents of seed 19999" and said["mean_difference"] <= 0.02
+    said = model.export(tmp_path / "g.tflite", precision="int8", overwrite=True)
     assert said["calibrated_on"] == "1000 latents of seed 29999" and said["checked_on"] == "1000 latents of seed 19999"
     seeds = exports.exporting.CALIBRATION_SEED, exports.SEED, SEED
     drawn = [{tuple(row) for row in exports.fresh_inputs(model, seed=seed)[0]["latents"]} for seed in seeds]

@@ -20,7 +20,7 @@ def export(model, filepath, format=None, precision="float32", batch_size=None, o
         >>> model.export("generator.tflite")["max_difference"]
         2.4e-07
         >>> model.export("small.tflite", precision="int8", batch_size=1)["bytes"]
-        915664
+        915648
         >>> kerasgan.load("srgan_x4").export("upscaler.onnx")
 
     Args:
@@ -65,19 +65,21 @@ def write(model, path, format, precision, batch_size, size):
     if precision == "float32":
         writer(model, path, formats.input_shapes(model, batch_size, size))
         return {}
-    full = path.with_name("float32.tflite")
+    full = path.with_name(f"full-{path.name}")
     writer(model, full, formats.input_shapes(model, batch_size, size))
     if precision == "float16":
         quantising.float16(full, path)
         return {}
     many = 2 if is_upscaler(model) else CALIBRATED // 10
     inputs, words = sidecar.fresh_inputs(model, 10 * many, size, seed=CALIBRATION_SEED)
-    calibrations = [(full, list(batches(inputs, batch_size or many))[:100])]
-    if batch_size is not None:  # ranges found a few latents at a time are too narrow
-        wide = path.with_name("wide.tflite")
+    parts = list(batches(inputs, many))
+    if batch_size is None:
+        quantising.int8(full, path, [(full, parts)])
+    else:  # ranges found a few latents at a time are too narrow
+        wide = path.with_name(f"wide-{path.name}")
         writer(model, wide, formats.input_shapes(model, many, size))
-        calibrations.append((wide, list(batches(inputs, many))))
-    quantising.int8(full, path, calibrations)
+        own, _ = sidecar.fresh_inputs(model, batch_size, size, seed=CALIBRATION_SEED)
+        quantising.int8(full, path, [(full, list(batches(own, batch_size))[:100]), (wide, parts)])
     return {"calibrated_on": words}
 
 

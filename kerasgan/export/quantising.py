@@ -57,7 +57,8 @@ def int8(source, path, calibrations):
         for file, parts in calibrations:
             ranges |= quantised(file).calibrate({"serving_default": parts})
         for name, limit in saturating(source).items():  # or -80, which is as black as -4, would cost all the levels
-            ranges[name] = {end: np.clip(value, -limit, limit) for end, value in ranges[name].items()}
+            if name in ranges:
+                ranges[name] = {end: np.clip(value, -limit, limit) for end, value in ranges[name].items()}
         quantised(source).quantize(ranges).export_model(str(path))
 
 

@@ -1,5 +1,6 @@
 """The side-car of an export: its contract, where it comes from, and what was measured."""
 
+import contextlib
 import importlib.metadata
 import json
 
@@ -92,6 +93,7 @@ def origin(model):
 def versions(format):
     """Of everything that had a part in it."""
     found = {"kerasgan": __version__, "keras": keras.__version__, "tensorflow": tf.__version__}
-    installed = {package.metadata["Name"] for package in importlib.metadata.distributions()}
-    parts = [package for package in PACKAGES.get(format, ()) if package in installed]
-    return found | {package: importlib.metadata.version(package) for package in parts}
+    for package in PACKAGES.get(format, ()):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a .tflite is written without them
+            found[package] = importlib.metadata.version(package)
+    return found
