@@ -12,14 +12,14 @@ VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "kerasgan/__init__.py").r
 EXTRAS = {
     "metrics": ["scikit-learn"],
     "plot": ["matplotlib"],
-    "tflite": ["ai-edge-litert"],
+    "tflite": ["ai-edge-litert", "ai-edge-quantizer"],  # to run and to check; for float16 and int8
     "tensorboard": ["tensorboard"],
-    "onnx": ["tf2onnx", "onnx"],
+    "onnx": ["tf2onnx", "onnx", "onnxruntime"],
 }
 EXTRAS["all"] = sorted(sum(EXTRAS.values(), []))
 EXTRAS["cuda"] = ["tensorflow[and-cuda]"]  # not in `all`: gigabytes that most machines cannot use
 TOOLS = ["build", "pytest", "pytest-timeout", "pytest-xdist", "ruff", "setuptools>=77"]
-EXTRAS["dev"] = [*TOOLS, *EXTRAS["metrics"], *EXTRAS["tflite"], *EXTRAS["tensorboard"]]
+EXTRAS["dev"] = [*TOOLS, *sum((EXTRAS[name] for name in ("metrics", "tflite", "tensorboard", "onnx")), [])]
 
 setup(
     name="kerasgan",

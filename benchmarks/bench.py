@@ -10,15 +10,16 @@ import json
 import os
 import pathlib
 import platform
-import re
 import subprocess
 import sys
 import time
 from importlib import metadata
 
+from kerasgan import export
+
 HERE = pathlib.Path(__file__).parent
 README = HERE / "README.md"
-SCRIPTS = ("startup", "sampling", "train_step", "memory", "upscaling")
+SCRIPTS = ("startup", "sampling", "train_step", "exports", "memory", "upscaling")
 PACKAGES = ("tensorflow", "keras", "torch", "numpy", "ai-edge-litert")
 
 
@@ -56,19 +57,9 @@ def cell(value):
 
 def machine():
     """In a line: the day, the processor, and the versions."""
-    cpu = re.search(r"model name\s*: (.+)", text) if (text := cpuinfo()) else None
     versions = [f"{name} {version}" for name in PACKAGES if (version := version_of(name))]
-    processor = cpu[1] if cpu else platform.processor() or platform.machine()
     python = f"Python {platform.python_version()}"
-    return (
-        f"{time.strftime('%Y-%m-%d')}, {processor}, {os.cpu_count()} logical cores; {', '.join([python, *versions])}."
-    )
-
-
-def cpuinfo():
-    """What Linux says of the processor; elsewhere nothing."""
-    path = pathlib.Path("/proc/cpuinfo")
-    return path.read_text() if path.is_file() else ""
+    return f"{time.strftime('%Y-%m-%d')}, {export.processor()}, {os.cpu_count()} logical cores; {', '.join([python, *versions])}."
 
 
 def version_of(name):

@@ -197,6 +197,12 @@ def check_comparable(first, second):
         raise ValueError(f"These numbers cannot be compared; their protocols differ in {', '.join(differ)}.")
 
 
+def origin(card):
+    """What a model remembers of the entry that it was loaded from, for the side-car of its exports."""
+    weights = card["files"].get("generator.weights.h5", {})
+    return {"name": card["name"], "sha256": weights.get("sha256"), "class_names": card.get("class_names") or None}
+
+
 def write_index(zoo):
     """Pin the SHA-256 of every card in `index.json`, against which what a mirror serves is held."""
     zoo = pathlib.Path(zoo)

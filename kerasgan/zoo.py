@@ -233,6 +233,7 @@ def restore(folder, card, metrics=()):
     if hasattr(network, "average"):
         network.generator.set_weights(network.average.get_weights())
         recipes.compile_model(network, card["compile"], metrics=metrics)
+        network.entry = cards.origin(card)
     return network
 
 

@@ -173,7 +173,7 @@ def test_the_commands_and_their_help():
         (["--debgu", "list"], "Did you mean '--debug'? See `kerasgan --help`."),
         (["info"], "Missing argument 'NAME'. See `kerasgan info --help`."),
         (["info", "a", "b"], "Got unexpected extra argument (b)"),
-        (["export", "tiny"], "Missing option '-o'"),
+        (["upscale", "tiny"], "Missing option '-o'"),
         (["info", "tinny"], "There is no model 'tinny'. Did you mean 'tiny'? There are: tiny."),
         (["info", "missing/tiny"], "There is no entry folder 'missing/tiny'"),
     ],

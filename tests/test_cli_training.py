@@ -247,20 +247,34 @@ def test_evaluate(tiny_zoo, tiny_recipe, tmp_path):
 # --- export, demo -----------------------------------------------------------------------------------------------------
 
 
-def test_export(tiny_zoo, tmp_path):
+def test_export(tiny_zoo, tmp_path, monkeypatch):
     path = tmp_path / "g.tflite"
     said = parsed("export", "tiny", "-o", path)
     assert said == json.loads((tmp_path / "g.tflite.json").read_text()) and said["max_difference"] <= 1e-5
     assert "g.tflite exists: choose another path, or replace it" in mistake("export", "tiny", "-o", path)
-    out, _ = run("export", "tiny", "-o", path, "--overwrite")
-    assert out.startswith(f"{path}: largest difference to Keras ") and float(out.split()[-1]) <= 1e-5
+    out, _ = run("export", "tiny", "-o", path, "--force")
+    assert out.startswith(f"{path}: ") and out.count("\n") == 1
+    words = "Keras on 1000 latents of seed 19999: max {max_difference:.1e}, 99.9th percentile {p999_difference:.1e}"
+    assert words.format(**said) in out
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    run("export", "tiny", "--format", "tf_saved_model")
+    assert {path.name for path in Path().iterdir()} == {"tiny", "tiny.json"}
+
+
+@pytest.mark.parametrize(("flag", "precision"), [("--float16", "float16"), ("--int8", "int8")])
+def test_export_smaller(tiny_zoo, tmp_path, monkeypatch, flag, precision):
+    pytest.importorskip("ai_edge_quantizer", reason="pip install 'kerasgan[tflite]'")
+    monkeypatch.chdir(tmp_path)
+    said = parsed("export", str(tiny_zoo / "tiny"), "--format", "litert", flag)
+    assert (said["path"], said["precision"]) == ("tiny.tflite", precision)
 
 
 @pytest.mark.parametrize(
     ("name", "output", "complaint"),
     [
         ("tiny", "missing/g.tflite", "there is no folder missing"),
-        ("tiny", "g.onnx", "A SavedModel is a folder, and litert a file that ends in .tflite; g.onnx is neither."),
+        ("tiny", "g.keras", "litert a file that ends in .tflite, onnx one in .onnx; g.keras is none of them."),
         ("tinny", "g.tflite", "Did you mean 'tiny'?"),
         (str(ROOT / "zoo" / "lenet_mnist"), "g.tflite", "draws no images"),
     ],
@@ -269,6 +283,9 @@ def test_export_refuses(tiny_zoo, tmp_path, monkeypatch, name, output, complaint
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     assert complaint in mistake("export", name, "-o", output)
+    assert "Say --format or --output: tf_saved_model, litert or onnx" in mistake("export", "tiny")
+    assert "Did you mean 'litert'?" in mistake("export", "tiny", "--format", "litter")
+    assert "exclude each other" in mistake("export", "tiny", "-o", "g.tflite", "--int8", "--float16")
     assert not list(Path().iterdir())
 
 

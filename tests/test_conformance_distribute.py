@@ -100,7 +100,7 @@ def cases():
             yield pytest.param(golden, strategy, id=f"{golden.name}-{strategy}", marks=() if soon else pytest.mark.soak)
 
 
-@pytest.mark.parametrize(("golden", "strategy"), cases())
+@pytest.mark.parametrize(("golden", "strategy"), list(cases()))
 def test_a_strategy_trains_as_no_strategy_does(golden, on_devices, on_workers, strategy):
     """Noise and penalty on: it is drawn for all replicas together, and each takes its own part."""
     weights, history, images, has_moved = on_devices[golden.name, "none"]

@@ -19,7 +19,7 @@ def cases():
             yield pytest.param(golden, kind, id=f"{golden.name}-{kind}", marks=() if quick else pytest.mark.soak)
 
 
-@pytest.mark.parametrize(("golden", "kind"), cases())
+@pytest.mark.parametrize(("golden", "kind"), list(cases()))
 def test_no_weight_is_read_while_it_moves(golden, kind, tmp_path):
     """Without `gradients.settled` a bias under a gradient penalty is (TensorFlow 2.21)."""
     model = golden.build_noisy()

@@ -25,12 +25,16 @@ def model(tiny_entry):
     [
         ("g.tflite", {"format": "tflite"}, "Unknown format 'tflite'. Did you mean 'litert'"),
         ("g", {"format": "saved_model"}, "Did you mean 'tf_saved_model'"),
-        ("g", {"format": "xyz"}, "Unknown format 'xyz'. There are: tf_saved_model, litert"),
+        ("g", {"format": "xyz"}, "Unknown format 'xyz'. There are: tf_saved_model, litert, onnx"),
         ("g.bin", {"format": "litert"}, "ends in .tflite; saw .*g.bin"),
         ("g.tflite", {"format": "tf_saved_model"}, "A SavedModel is a folder"),
-        ("g.onnx", {}, "g.onnx is neither"),
-        ("g.TFLITE", {}, "g.TFLITE is neither"),
-        ("g.keras", {}, "g.keras is neither"),
+        ("g.onnx", {"format": "litert"}, "ends in .tflite; saw .*g.onnx"),
+        ("g.tflite", {"format": "onnx"}, "ends in .onnx; saw .*g.tflite"),
+        ("g.TFLITE", {}, "g.TFLITE is none of them"),
+        ("g.keras", {}, "g.keras is none of them"),
+        ("g.tflite", {"precision": "int9"}, "Unknown precision 'int9'. Did you mean 'int8'"),
+        ("g", {"precision": "int8"}, "int8 is for a .tflite; tf_saved_model is written in float32"),
+        ("g.onnx", {"precision": "float16"}, "float16 is for a .tflite; onnx is written in float32"),
         ("g.tflite", {"batch_size": 0}, "batch_size is None or an integer of at least 1; saw 0"),
         ("g.tflite", {"batch_size": 1.5}, "saw 1.5"),
         ("g.tflite", {"batch_size": True}, "saw True"),
@@ -45,10 +49,13 @@ def test_refused(model, tmp_path, name, options, complaint):
 
 
 @pytest.mark.parametrize(
-    ("name", "format"), [("g.tflite", "litert"), ("g", "tf_saved_model"), ("g.v2", "tf_saved_model")]
+    ("name", "format"),
+    [("g.tflite", "litert"), ("g.onnx", "onnx"), ("g", "tf_saved_model"), ("g.v2", "tf_saved_model")],
 )
 def test_checked_format_goes_by_the_suffix(name, format):
-    assert exports.checked_format(Path(name), None, None) == exports.checked_format(Path(name), format, 4) == format
+    assert (
+        exports.checked_format(Path(name), None) == exports.checked_format(Path(name), format, "float32", 4) == format
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unwritable for root")
@@ -61,12 +68,38 @@ def test_a_folder_that_is_not_writable(model, tmp_path):
 @pytest.mark.parametrize("name", ["g.tflite", "serving"])
 def test_what_exists_stays_unless_it_may_be_replaced(model, tmp_path, name):
     (tmp_path / name).write_text("mine")
-    with pytest.raises(FileExistsError, match=r"exists: choose another path, or replace it \(overwrite=True"):
+    with pytest.raises(FileExistsError, match=r"exists: .* replace it \(overwrite=True; the command: --force\)"):
         model.export(tmp_path / name)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
     for _ in range(2):
         assert model.export(tmp_path / name, overwrite=True)["max_difference"] <= 1e-5
     assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.json"}
+
+
+def test_what_is_not_installed(model, tmp_path, monkeypatch):
+    """The line that installs it."""
+    for package in ("tf2onnx", "ai_edge_quantizer"):
+        monkeypatch.setitem(sys.modules, package, None)
+    find = exports.exporting.importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: sys.modules.get(name, 1) and find(name))
+    with pytest.raises(ImportError, match=r"^onnx needs tf2onnx: pip install 'kerasgan\[onnx\]'\.$"):
+        model.export(tmp_path / "g.onnx")
+    for precision in ("float16", "int8"):
+        with pytest.raises(
+            ImportError, match=rf"{precision} needs ai_edge_quantizer: pip install 'kerasgan\[tflite\]'"
+        ):
+            model.export(tmp_path / "g.tflite", precision=precision)
+    assert exports.check_installed("litert") is None and exports.check_installed("tf_saved_model") is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_never_built(tmp_path):
+    unbuilt = keras.Sequential([keras.layers.Dense(4)], name="mine")
+    with pytest.raises(ValueError, match="Sequential 'mine' is no model of kerasgan, or was never built"):
+        exports.export(unbuilt, tmp_path / "g.tflite")
+    with pytest.raises(TypeError, match="is a built Keras model, or a function .*built=False"):
+        kerasgan.DCGAN((28, 28, 1), generator=unbuilt)
+    assert exports.check_model(kerasgan.DCGAN((16, 16, 1), latent_size=2, width=2)) is None
 
 
 def test_a_file_where_the_sidecar_would_lie(model, tmp_path):
@@ -101,15 +134,16 @@ class Unusual(keras.layers.Layer):
         return {**super().get_config(), "operation": self.operation}
 
 
-@pytest.mark.parametrize("operation", ["erf", "erfinv"])
-def test_a_failure_leaves_nothing_behind(tmp_path, operation):
-    pytest.importorskip("ai_edge_litert", reason="pip install 'kerasgan[tflite]'")
+@pytest.mark.parametrize(("operation", "name"), [("erf", "g.tflite"), ("erfinv", "g.tflite"), ("erfinv", "g.onnx")])
+def test_a_failure_leaves_nothing_behind(tmp_path, operation, name):
+    for package in ("ai_edge_litert", "onnxruntime"):
+        pytest.importorskip(package, reason="pip install 'kerasgan[tflite,onnx]'")
     latents = keras.Input((8,))
     x = keras.layers.Dense(28 * 28, activation="tanh")(Unusual(operation)(latents))
     network = keras.Model(latents, keras.layers.Reshape((28, 28, 1))(x))
     model = kerasgan.DCGAN((28, 28, 1), generator=network, width=4, latent_distribution="uniform")
     with pytest.raises(Exception, match="(?i)erf"):
-        model.export(tmp_path / "g.tflite")
+        model.export(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
@@ -118,7 +152,7 @@ def test_another_backend_is_refused(tmp_path):
     code = """
 import sys, kerasgan
 model = kerasgan.DCGAN((16, 16, 1), latent_size=2, width=2)
-for name in ("g.tflite", "serving"):
+for name in ("g.tflite", "g.onnx", "serving"):
     try:
         model.export(name)
     except NotImplementedError as error:
@@ -129,6 +163,6 @@ for name in ("g.tflite", "serving"):
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("on 'torch': save the model (model.save), and export it in a process with") == 2
+    assert done.stdout.count("on 'torch': save the model (model.save), and export it in a process with") == 3
     assert not list(tmp_path.iterdir())
     assert exports.needs_tensorflow() is None  # on this one it is fine

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from goldens import dcgan, srgan
+from test_export import operators
 
 from kerasgan import SRGAN
 from kerasgan import export as exports
@@ -26,15 +26,17 @@ def low(*shape):
 
 
 def test_any_size(model, tmp_path):
-    """Both formats, on sizes that nobody named; and the contract beside them."""
-    for name, run in (("u.tflite", exports.run_litert), ("serving", exports.run_saved_model)):
+    """All formats, on sizes that nobody named; and the contract beside them."""
+    pytest.importorskip("onnxruntime", reason="pip install 'kerasgan[onnx]'")
+    for name in ("u.tflite", "serving", "u.onnx"):
         said = exports.export(model, tmp_path / name)
         assert said["max_difference"] <= 1e-5 and said["checked_on"] == "2 pictures of blocks, 24x40, of seed 19999"
         assert said["low"]["shape"] == [None, None, None, 3] and said["high"]["shape"] == [None, None, None, 3]
         assert said["variant"] == "SRGAN" and json.loads((tmp_path / f"{name}.json").read_text())["low"] == said["low"]
+        run = exports.opened(tmp_path / name)
         for size in ((1, 1), (7, 30)):
             given = low(3, *size, 3)
-            made, expected = run(tmp_path / name, (given,), None), model.predict_on_batch(given)
+            made, expected = run(low=given), model.predict_on_batch(given)
             assert made.shape == (3, 3 * size[0], 3 * size[1], 3)
             np.testing.assert_allclose(made, expected, atol=1e-5)
             assert np.abs(made).max() <= 1
@@ -45,12 +47,19 @@ def test_one_size_is_static(model, tmp_path):
     path = tmp_path / "u.tflite"
     said = model.export(path, batch_size=1, size=(20, 28))
     assert said["low"]["shape"] == [1, 20, 28, 3] and said["high"]["shape"] == [1, 60, 84, 3]
-    interpreter = tf.lite.Interpreter(model_path=str(path))
-    used = {operation["op_name"] for operation in interpreter._get_ops_details()}  # private: nothing public names them
+    used = operators(path)
     assert "DEPTH_TO_SPACE" in used and not used & {"SHAPE", "PACK", "STRIDED_SLICE"}
     given = low(2, 20, 28, 3)
-    made = exports.run_litert(path, (given,), 1)
+    made = exports.outputs(exports.opened(path), {"low": given}, 1)
     np.testing.assert_allclose(made, model.predict_on_batch(given), atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_smaller(model, tmp_path, precision):
+    pytest.importorskip("ai_edge_quantizer", reason="pip install 'kerasgan[tflite]'")
+    said = model.export(tmp_path / "u.tflite", precision=precision, batch_size=1, size=(20, 28))
+    assert said["mean_difference"] <= {"float16": 1e-3, "int8": 5e-2}[precision]
+    assert said.get("calibrated_on") == {"int8": "20 pictures of blocks, 20x28, of seed 29999"}.get(precision)
 
 
 def test_network_of_ends_in_range(model):
@@ -67,5 +76,5 @@ def test_refused_sizes(tmp_path):
         with pytest.raises(ValueError, match="size is .height, width., two integers of at least 1; saw"):
             exports.check_size(srgan(), size)
     inputs, words = exports.fresh_inputs(srgan(), None, (9, 7))
-    assert inputs[0].shape == (2, 9, 7, 1) and words.startswith("2 pictures")
+    assert inputs["low"].shape == (2, 9, 7, 1) and words.startswith("2 pictures")
     assert not list(tmp_path.iterdir())

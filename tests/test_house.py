@@ -40,6 +40,7 @@ INSIDE = {
     "data": ("dataset", "sources", "pairs"),
     "protocols": ("chain",),
     "cli": ("group",),
+    "export": ("formats", "quantising", "running", "sidecar"),
     "metrics": ("features", "coverage", "frechet", "kernel", "fidelity"),  # what `streaming` makes Keras metrics of
 }
 # Who may import what is heavy outside of a function (the others must load on numpy, h5py, pillow and keras alone); and

@@ -105,7 +105,7 @@ def test_the_metadata(installed):
     extras = {extra: {line.split(";")[0] for line in requirements if f'"{extra}"' in line} for extra in EXTRAS}
     alone = {extra: extras[extra] for extra in ("metrics", "plot", "tflite", "tensorboard")}
     assert alone == {
-        "metrics": {"scikit-learn"}, "plot": {"matplotlib"}, "tflite": {"ai-edge-litert"},
+        "metrics": {"scikit-learn"}, "plot": {"matplotlib"}, "tflite": {"ai-edge-litert", "ai-edge-quantizer"},
         "tensorboard": {"tensorboard"},
     }  # fmt: skip
     assert extras["cuda"] == {"tensorflow[and-cuda]"} and not extras["cuda"] & extras["all"]

@@ -1,4 +1,4 @@
-"""What the README shows runs: its Python in order, in one namespace; its commands are there, with those options.
+"""What README.md and EXPORT.md show runs: the Python of each in order; their commands are there, with those options.
 
 `dcgan_mnist` is a tiny entry under that name here, so that no test waits for the real one (`test_zoo_shipped` has it).
 """
@@ -16,17 +16,17 @@ import pytest
 from kerasgan import cards, cli, zoo
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+README, EXPORT = ((ROOT / name).read_text("utf-8") for name in ("README.md", "EXPORT.md"))
 
 
-def blocks(language):
+def blocks(language, page=README):
     """The code blocks of a language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-def lines(command):
+def lines(command, page=README):
     """The lines that a reader types which start with a command, comments cut off."""
-    typed = [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines()]
+    typed = [line.removeprefix("$ ") for block in blocks("console", page) for line in block.splitlines()]
     return [words for line in typed if (words := shlex.split(line, comments=True)) and words[0] == command]
 
 
@@ -44,12 +44,23 @@ def test_every_block_is_looked_at():
     assert len(blocks("python")) >= 3 and len(lines("kerasgan")) >= 5
 
 
-def test_the_python_runs(dcgan_mnist, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder to work in."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
+
+
+def namespace_of(page, name):
+    """What a page's Python leaves, run in order."""
     namespace = {}
-    for number, block in enumerate(blocks("python"), 1):
-        exec(compile(block, f"README.md, Python block {number}", "exec"), namespace)
+    for number, block in enumerate(blocks("python", page), 1):
+        exec(compile(block, f"{name}, Python block {number}", "exec"), namespace)
+    return namespace
+
+
+def test_the_python_runs(dcgan_mnist, here, capsys):
+    namespace = namespace_of(README, "README.md")
     listed, measured, *_ = capsys.readouterr().out.splitlines()
     assert listed == "['dcgan_mnist', 'lenet_mnist']" and measured.startswith("{'frechet_distance': ")
     images = namespace["images"]
@@ -64,7 +75,17 @@ def test_the_python_runs(dcgan_mnist, tmp_path, monkeypatch, capsys):
     assert not np.array_equal(mine.generate(16, seed=7), images)
 
 
-@pytest.mark.parametrize("words", lines("kerasgan"), ids=" ".join)
+def test_the_python_of_exports_runs(dcgan_mnist, here):
+    for package in ("ai_edge_quantizer", "onnxruntime"):
+        pytest.importorskip(package, reason="pip install 'kerasgan[tflite,onnx]'")
+    namespace = namespace_of(EXPORT, "EXPORT.md")
+    assert EXPORT.count("\n```") == 2 * sum(len(blocks(x, EXPORT)) for x in ("python", "console", "bash", "kotlin"))
+    np.testing.assert_allclose(namespace["digits"], namespace["model"].generate(4, seed=7), atol=1)
+    assert namespace["digit"].shape == (1, 28, 28, 1) and namespace["digit"].dtype == np.uint8
+    assert namespace["images"].shape == (16, 28, 28, 1) and namespace["images"].dtype == np.float32
+
+
+@pytest.mark.parametrize("words", [*lines("kerasgan"), *lines("kerasgan", EXPORT)], ids=" ".join)
 def test_the_commands_parse(words):
     with click.Context(cli.main, info_name="kerasgan") as context:
         name, command, rest = cli.main.resolve_command(context, words[1:])
@@ -82,7 +103,7 @@ def test_make_has_what_is_asked_of_it():
 
 def test_links_lead_somewhere():
     """To files of this repository; what is made together with an entry of the zoo comes with its card."""
-    targets = re.findall(r"\]\(([^)#:]+)\)", README)
+    targets = re.findall(r"\]\(([^)#:]+)[^)]*\)", README + EXPORT)
     assert targets
     known = {path.parent.name for path in ROOT.glob(f"zoo/*/{cards.CARD}")}
     for target in targets:

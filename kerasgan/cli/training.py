@@ -1,5 +1,6 @@
 """`train`, `launch`, `verify`, `evaluate` and `export`: how an entry comes about, what it is worth, where it goes."""
 
+import pathlib
 import sys
 
 import click
@@ -165,15 +166,30 @@ def evaluate(name, source, n, protocol, beside, write, as_json):
 
 @main.command()
 @click.argument("name")
-@click.option("-o", "--output", required=True, help="A .tflite file, or a folder for a SavedModel.")
-@click.option("--batch-size", type=click.IntRange(1), help="Of a .tflite of fixed batch.  [default: any]")
+@click.option("-o", "--output", help="A .tflite or .onnx file, or a folder for a SavedModel.  [default: NAME, here]")
+@click.option("--format", help="tf_saved_model, litert or onnx.  [default: as OUTPUT ends]")
+@click.option("--float16", is_flag=True, help="Of a .tflite: half the bytes.")
+@click.option("--int8", is_flag=True, help="Of a .tflite: a quarter of the bytes, calibrated.")
+@click.option("--batch-size", type=click.IntRange(1), help="Fixed, as GPU delegates need it.  [default: any]")
 @click.option("--size", type=click.IntRange(1), nargs=2, help="Of an upscaler: height and width of what goes in.")
-@click.option("--overwrite", is_flag=True, help="Replace what lies there.")
+@click.option("--force", "overwrite", is_flag=True, help="Replace what lies there.")
 @as_json
-def export(name, output, as_json, **options):
-    """Write the generator of NAME as a SavedModel or .tflite, with a side-car and its measured error."""
+def export(name, output, format, float16, int8, as_json, **options):
+    """Write the generator of NAME as a SavedModel, .tflite or .onnx, with a side-car and its measured error."""
+    if float16 and int8:
+        raise click.UsageError("--float16 and --int8 exclude each other.")
+    if not output and not format:
+        raise click.UsageError("Say --format or --output: tf_saved_model, litert or onnx; or a path.")
     from kerasgan import zoo
+    from kerasgan.export import FORMATS
+    from kerasgan.names import check_choice
 
+    if not output:
+        check_choice("format", format, FORMATS)
+        output = pathlib.Path(name).name.removesuffix(".keras") + FORMATS[format]
     model = zoo.load(name, metrics=False)
+    options |= {"format": format, "precision": "int8" if int8 else "float16" if float16 else "float32"}
     value = (model if hasattr(model, "upscale") else generator(model, name)).export(output, **options)
-    show(value, as_json, lambda v: f"{v['path']}: largest difference to Keras {v['max_difference']:.1e}")
+    line = "{path}: {bytes:,} bytes; difference to Keras on {checked_on}: max {max_difference:.1e}, "
+    line += "99.9th percentile {p999_difference:.1e}, mean {mean_difference:.1e}"
+    show(value, as_json, lambda v: line.format(**v))

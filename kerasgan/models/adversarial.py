@@ -76,6 +76,7 @@ class Adversarial(Trainable):
     )  # fmt: skip
 
     config, own = {}, ()  # a variant's: its own arguments, and the names of the networks that were passed to it
+    entry = None  # of the zoo, that it was loaded from: `cards.origin`
 
     def get_config(self):
         """What `from_config` needs to make this model again: the arguments, and the networks that were passed."""
@@ -272,7 +273,7 @@ class Adversarial(Trainable):
     # --- using ---------------------------------------------------------------------------------------------------
 
     def export(self, filepath, format=None, **options):
-        """Write the averaged generator for use elsewhere: see `kerasgan.export.export`."""
+        """Write the averaged generator for use elsewhere, checked: see `kerasgan.export.export`."""
         from kerasgan.export import export  # it imports TensorFlow, which the torch backend lives without
 
         return export(self, filepath, format=format, **options)
