@@ -15,8 +15,6 @@ import sys
 import time
 from importlib import metadata
 
-from kerasgan import export
-
 HERE = pathlib.Path(__file__).parent
 README = HERE / "README.md"
 SCRIPTS = ("startup", "sampling", "train_step", "exports", "memory", "upscaling")
@@ -57,9 +55,12 @@ def cell(value):
 
 def machine():
     """In a line: the day, the processor, and the versions."""
+    from kerasgan import export  # which imports TensorFlow: not beside what is measured
+
     versions = [f"{name} {version}" for name in PACKAGES if (version := version_of(name))]
     python = f"Python {platform.python_version()}"
-    return f"{time.strftime('%Y-%m-%d')}, {export.processor()}, {os.cpu_count()} logical cores; {', '.join([python, *versions])}."
+    said = [time.strftime("%Y-%m-%d"), export.processor(), f"{os.cpu_count()} logical cores", python, *versions]
+    return f"{', '.join(said)}."
 
 
 def version_of(name):

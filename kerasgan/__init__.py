@@ -9,6 +9,11 @@ Importing this package is cheap: a name is fetched from its module, and TensorFl
 """
 
 import importlib
+import os
+
+# TensorFlow's convolutions by oneDNN, which it leaves off where a processor has no VNNI: a training step of DCGAN takes
+# half as long (benchmarks/NOTES.md). It is read when TensorFlow is imported; what the user has said stands.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 

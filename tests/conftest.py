@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported, by subprocesses too
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `import kerasgan` would, were it always the first
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["KERASGAN_HOME"] = tempfile.mkdtemp(prefix="kerasgan-tests-")  # not the cache of whoever runs the tests
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and with them the children they interrupt.
