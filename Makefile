@@ -26,7 +26,7 @@ demo: $(VENV)/.demo
 	$(RUN) -m kerasgan demo
 
 test: $(VENV)/.dev $(if $(TORCH),$(TORCH_STAMP))
-	$(RUN) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev $(if $(TORCH),$(TORCH_STAMP))
 	$(RUN) -m pytest --soak $(PYTEST_ARGS)

@@ -28,6 +28,23 @@ def replicas():
     return tf.distribute.get_strategy().num_replicas_in_sync if tf else 1
 
 
+def applied(network, inputs):
+    """What a network makes of a batch, without training; among several replicas of an empty batch, too.
+
+    oneDNN's convolutions forget the channels of an empty batch (TensorFlow 2.21): it gets a sample, whose answer is
+    taken away again.
+    """
+    if replica()[1] == 1:
+        return network(inputs, training=False)
+
+    def filled(x):
+        missing = tf.cast(tf.shape(x)[:1] == 0, "int32")
+        return tf.concat([x, tf.zeros(tf.concat([missing, tf.shape(x)[1:]], 0), x.dtype)], 0)
+
+    made = network(tf.nest.map_structure(filled, inputs), training=False)
+    return made[: tf.shape(tf.nest.flatten(inputs)[0])[0]]
+
+
 def across_workers():
     """Whether several processes train together."""
     return tf is not None and isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy) and (

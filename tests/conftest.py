@@ -18,6 +18,9 @@ os.environ["KERASGAN_HOME"] = tempfile.mkdtemp(prefix="kerasgan-tests-")  # not 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONGEST = {"test_conformance_distribute", "test_workers", "test_conformance", "test_conformance_use", "test_backends"}
+
+
 def pytest_addoption(parser):
     parser.addoption("--soak", action="store_true", help="run what takes long, and that alone: make soak")
 
@@ -27,6 +30,7 @@ def pytest_collection_modifyitems(config, items):
     others = [item for item in items if bool(item.get_closest_marker("soak")) != soaking]
     items[:] = [item for item in items if item not in others]
     config.hook.pytest_deselected(items=others)
+    items.sort(key=lambda item: item.path.stem not in LONGEST)  # or one process would be left with them at the end
     data = os.environ.get("TFDS_DATA_DIR")
     missing = {}
     if not (data and Path(data).is_dir()):

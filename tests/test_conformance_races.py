@@ -12,10 +12,10 @@ from kerasgan import penalties
 
 
 def cases():
-    """Every variant with every penalty; all but a row and a column of that table is left to the soak."""
+    """Every variant with every penalty; all but the pair that raced most is left to the soak."""
     for golden in GOLDENS:
         for kind in (None, *penalties.KINDS):
-            quick = kind == "gradient_penalty" or golden.name == "GAN"
+            quick = kind == "gradient_penalty" and golden.name in ("GAN", "DCGAN-3")
             yield pytest.param(golden, kind, id=f"{golden.name}-{kind}", marks=() if quick else pytest.mark.soak)
 
 

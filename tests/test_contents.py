@@ -149,7 +149,7 @@ def test_half_precision_compares_in_float32(policy):
         content = contents.Features(network(), ["map"])
     low, high = np.zeros((4, 8, 8, 3), "uint8"), np.full((4, 16, 16, 3), 200, "uint8")
     for each in (content, contents.DiscriminatorFeatures()):
-        model.compile(content=each)
+        model.compile(content=each, run_eagerly=True)
         assert np.isfinite(model.fit(low, high, verbose=0).history["content_loss"]).all()
     assert {x.dtype for x in contents.in_float32([np.zeros(2, "float16")])} == {keras.ops.zeros(2).dtype}
 
@@ -160,7 +160,7 @@ def test_networks_that_compare_do_not_learn_and_are_not_saved(kind, tmp_path):
     features = contents.Features(compares, ["map"])
     content = {"features": features, "discriminator": contents.DiscriminatorFeatures()}[kind]
     model, before = srgan(), compares.get_weights()
-    model.compile(content=content)
+    model.compile(content=content, run_eagerly=True)
     plain = len(srgan().weights)
     assert len(model.weights) == plain
     low, high = np.zeros((4, 8, 8, 1), "uint8"), np.full((4, 16, 16, 1), 200, "uint8")

@@ -102,6 +102,7 @@ def test_another_size_takes_over_the_levels_of_its_heights(entry, capsys):
         kerasgan.load(entry, image_shape=(56, 56, 1))
 
 
+@pytest.mark.soak
 def test_stopped_and_resumed_it_is_the_same(entry, recipe, tmp_path):
     with pytest.raises(training.Interrupted, match="Stopped at step 3 of 16"):
         training.train(recipe, tmp_path / "run", callbacks=[Stop()], verbose=0)

@@ -45,7 +45,7 @@ def chained(batch_size=2):
     return found
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("torch", marks=pytest.mark.torch)])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("torch", marks=[pytest.mark.torch, pytest.mark.soak])])
 def test_refine_goes_on_with_the_chain(backend, tmp_path):
     if backend == "torch":
         pytest.importorskip("torch", reason="torch: pip install torch")

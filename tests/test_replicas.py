@@ -12,6 +12,7 @@ from keras import layers, ops
 from kerasgan import data, distribution, replicas
 from kerasgan.replicas import (
     across_workers,
+    applied,
     fold_replicas,
     in_scope,
     mean_over_replicas,
@@ -27,6 +28,8 @@ def test_without_a_strategy():
     assert across_workers() is False and replicas.is_chief() is True and total(3) == 3
     assert replicas.agreed(7)
     mean_over_replicas([keras.Variable(1.0)])  # nothing to agree on
+    dense = layers.Dense(2)
+    np.testing.assert_array_equal(applied(dense, np.ones((3, 4), "float32")), dense(np.ones((3, 4), "float32")))
 
 
 def test_share_is_a_part_of_what_all_draw(monkeypatch):
@@ -84,6 +87,14 @@ def two_replicas():
     found["noise"] = local(strategy.run(lambda: share(lambda n: keras.random.normal((n, 2), seed=seed), 3)))
     found["given"] = given, [dataset.batch(3 + i) for i in range(3)]
 
+    network = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Conv2D(2, 6), layers.Flatten()])
+    two = np.ones((2, 8, 8, 1), "float32")
+
+    def uneven():
+        return applied(network, tf.constant(two)[: 2 * (1 - tf.convert_to_tensor(replica()[0]))])
+
+    found["uneven"] = local(strategy.run(tf.function(uneven))), network.predict_on_batch(two)
+
     def learn():
         norm(tf.random.normal((8, 3), seed=replica()[0]) + 10.0 * tf.cast(replica()[0], "float32"), training=True)
 
@@ -130,6 +141,13 @@ def test_a_batch_comes_in_parts_nothing_lost_nothing_twice(found):
 def test_a_batch_that_does_not_divide(found):
     said = "A batch of 5 images does not divide by 2 replicas: choose another batch_size, other devices, or"
     assert found["refused"].startswith(said)
+
+
+def test_a_replica_without_an_image(found):
+    """Its answer is empty, whatever oneDNN makes of an empty batch; the other's is the network's."""
+    (made, nothing), expected = found["uneven"]
+    assert nothing.shape == (0, 2)
+    np.testing.assert_allclose(made, expected, rtol=1e-5)
 
 
 def test_statistics_are_the_mean_of_all(found):

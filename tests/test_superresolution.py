@@ -36,6 +36,7 @@ average_momentum = 0.5
 [compile]
 content = "l1"
 adversarial = 0.0
+run_eagerly = true
 generator_optimizer = { name = "adam", learning_rate = { schedule = "cosine", first = 0.01, last = 1e-4 } }
 
 [data]

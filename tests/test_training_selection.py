@@ -16,7 +16,12 @@ def test_the_average_that_validation_finds_best_becomes_the_entry(tiny_recipe, t
     monkeypatch.setenv("KERASGAN_ZOO", f"{tiny_zoo}{os.pathsep}{Path(zoo.HERE).parent / 'zoo'}")
     path, pictures = tmp_path / "chosen.toml", np.load(tiny_recipe.with_name("squares.npz"))["images"]
     np.savez(tmp_path / "held_out.npz", images=np.concatenate([np.roll(pictures, i, axis=1) for i in (1, 2, 3)]))
-    text = tiny_recipe.read_text().replace("epochs = 6", "epochs = 3") + 'extractor = "lenet_mnist"\n'
+    text = (
+        tiny_recipe.read_text()
+        .replace("epochs = 6", "epochs = 3")
+        .replace("[fine_tuning]", "run_eagerly = true\n\n[fine_tuning]")
+        + 'extractor = "lenet_mnist"\n'
+    )
     path.write_text(text.replace("[data]", f'[data]\nvalidation = "{(tmp_path / "held_out.npz").as_posix()}"'))
     run = tmp_path / "run"
     with pytest.raises(training.Interrupted):

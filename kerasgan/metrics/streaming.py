@@ -55,7 +55,7 @@ class Streaming(keras.metrics.Metric):
         """Add a batch of real and one of fake images: uint8, or floats in [-1, 1]; the two may differ in number."""
         for side, images in ((self.real, real), (self.fake, fake)):
             check_shape(self.extractor, images.shape)
-            self.add(side, ops.stop_gradient(self.extractor(to_float(images), training=False)))
+            self.add(side, ops.stop_gradient(replicas.applied(self.extractor, to_float(images))))
 
     def result(self):
         """The number, a float; NaN before the first images, as there is nothing to compare."""

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgan import data, names, random
+from kerasgan import data, names, random, replicas
 from kerasgan.images import to_float, to_uint8
 from kerasgan.models import networks, rules
 from kerasgan.models.adversarial import Adversarial
@@ -56,7 +56,7 @@ class Generative(Adversarial):
 
         A conditional model takes [latents, one-hot labels (batch, classes)].
         """
-        return self.average(inputs, training=False)
+        return replicas.applied(self.average, inputs)
 
     def generate(self, n=None, seed=None, *, labels=None, batch_size=256):
         """Draw `n` images; image i depends on (seed, i) and its label alone, on any batch size, backend or device.
@@ -154,7 +154,7 @@ class Generative(Adversarial):
         """Feed the metrics with a batch of real images and as many fresh samples of the average."""
         real, *labels = self.labelled(data) if self.conditional else (self.images(data),)
         latents = self.latents(real, seed=self.evaluation)
-        fake = self.average(networks.together(latents, *labels), training=False)
+        fake = self(networks.together(latents, *labels))
         for measure in self.measures:
             measure.update_state(real, fake)
         # Placeholders: a result such as a Frechet distance is worth computing once, at the end.

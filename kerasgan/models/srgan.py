@@ -8,7 +8,7 @@ also to be taken for real (section 2.2, figure 4).
 import keras
 from keras import layers, ops
 
-from kerasgan import contents, data, penalties
+from kerasgan import contents, data, penalties, replicas
 from kerasgan.images import in_contract, to_float
 from kerasgan.layers import BilinearUpsampling, PixelShuffle
 from kerasgan.models import networks, rules
@@ -236,7 +236,7 @@ class SRGAN(Adversarial):
 
     def call(self, inputs, training=False):
         """Low pictures (batch, h, w, channels) in [-1, 1] to high ones, float32 in [-1, 1], by the average."""
-        return ops.clip(self.average(inputs, training=False), -1, 1)
+        return ops.clip(replicas.applied(self.average, inputs), -1, 1)
 
     def upscale(self, x, *, value_range=None, progress=None, **options):
         """A picture of any size and mode, larger, in tiles: `kerasgan.upscale` by this model."""
