@@ -40,7 +40,7 @@ HALF = ("DCGAN 28x28x1",)  # the shapes that run in bfloat16, too: slow where th
 
 
 def images_of(shape, batch):
-    """Noise, 20 batches, uint8."""
+    """Noise, uint8."""
     return np.random.default_rng(0).integers(0, 256, (20 * batch, *shape), "uint8")
 
 
@@ -100,9 +100,9 @@ def ours(variant, shape, batch, **options):
 
 def adams():
     """One optimizer for each player, as in Radford et al. 2015."""
-    import keras
+    from keras.optimizers import Adam
 
-    return [keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2)]
+    return [Adam(2e-4, beta_1=0.5) for _ in range(2)]
 
 
 def keras_io(variant, shape, batch, **options):
@@ -156,9 +156,9 @@ def pytorch(variant, shape, batch, compiled=False, published=False, half=False):
     from torch.nn.functional import softplus
 
     torch.manual_seed(0)
-    model = players_of(variant, shape)
+    model, last = players_of(variant, shape), {"memory_format": torch.channels_last}
     players = [torch_players.translated(network) for network in (model.generator, model.discriminator)]
-    generator, discriminator = (player.to(memory_format=torch.channels_last) for player in players)
+    generator, discriminator = (player.to(**last) for player in players)
     average = torch_players.translated(model.generator)
     means, weights = list(average.parameters()), list(generator.parameters())
     adam = [torch.optim.Adam(p.parameters(), 2e-4, (0.5, 0.999), fused=True) for p in (generator, discriminator)]
@@ -191,7 +191,7 @@ def pytorch(variant, shape, batch, compiled=False, published=False, half=False):
 
     def step():
         chosen = images[torch.randint(len(images), (batch,))].permute(0, 3, 1, 2)
-        real = (chosen.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        real = (chosen.float() / 127.5 - 1).contiguous(**last)
         if published:
             return in_turn(real)
         for optimizer in adam:
@@ -230,8 +230,7 @@ CONTENDERS = {
 
 def child(name, shape):
     """Get ready; then answer every number of steps with the seconds that they took."""
-    if "oneDNN" in name:  # which ours asks for; the others are as they come
-        os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+    os.environ |= {"TF_ENABLE_ONEDNN_OPTS": "1"} if "oneDNN" in name else {}  # the others are as they come
     run = CONTENDERS[name](*SHAPES[shape])
     run(2)
     print("ready", flush=True)
@@ -244,7 +243,8 @@ class Contender:
 
     def __init__(self, name, shape):
         line = [sys.executable, __file__, "--child", name, shape]
-        self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        plain = {name: x for name, x in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}  # which kerasgan has set
+        self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=plain)
         if "ready" not in self.process.stdout.readline():
             raise RuntimeError(f"{name} on {shape} did not start: what it said stands above.")
         self.steps = max(1, round(SECONDS / self.seconds(2)))
