@@ -75,8 +75,8 @@ def distributed(replicas, wanted):
 @pytest.fixture(scope="module")
 def wanted(request):
     """[(golden, strategy)] of the tests that are to run."""
-    cases = asked(request, "test_a_strategy_trains_as_no_strategy_does")
-    return [(golden, case["strategy"]) for golden, case in cases]
+    found = asked(request, "test_a_strategy_trains_as_no_strategy_does")
+    return [(golden, case["strategy"]) for golden, case in found]
 
 
 @pytest.fixture(scope="module")
