@@ -32,7 +32,7 @@ class Golden:
     build_plain: Callable
     image_shape: tuple
     classes: int | None = None
-    rules: tuple = ()  # of `compile`, (name, value), where its own would not bear weights as large as others do
+    rules: tuple = ()  # of `compile`, (name, value): what it bears, or is to be tried with too
     rate: float = 0.1  # of plain gradient descent, that it bears
 
     @property
@@ -257,12 +257,13 @@ def noisy_srgan(**options):
     return srgan(generator=generator, discriminator=discriminator, **options)
 
 
+WRONG_TOO = (("mismatched", 0.25),)  # real images under wrong labels
 GENERATIVE = [
     Golden("DCGAN", dcgan, noisy_dcgan, plain_dcgan, (16, 16, 1)),
     Golden("GAN", gan, noisy_gan, gan, (15, 18, 1)),
-    Golden("DCGAN", conditional_dcgan, noisy_conditional_dcgan, plain_conditional_dcgan, (16, 16, 1), classes=3),
+    Golden("DCGAN", conditional_dcgan, noisy_conditional_dcgan, plain_conditional_dcgan, (16, 16, 1), 3, WRONG_TOO),
     Golden("LAPGAN", lapgan, noisy_lapgan, lapgan, (16, 16, 1), classes=3),
-    Golden("CGAN", cgan, noisy_cgan, cgan, (15, 18, 1), classes=3),
+    Golden("CGAN", cgan, noisy_cgan, cgan, (15, 18, 1), classes=3, rules=WRONG_TOO),
 ]
 GOLDENS = [
     *GENERATIVE,

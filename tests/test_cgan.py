@@ -8,7 +8,7 @@ import pytest
 from goldens import cgan
 from keras import layers, ops
 
-from kerasgan import CGAN, penalties
+from kerasgan import CGAN, losses, penalties
 from kerasgan.layers import Maxout
 from kerasgan.models import networks
 from kerasgan.models.cgan import build_discriminator, build_generator, check_sizes, uniform
@@ -117,6 +117,38 @@ def test_it_learns_which_class_is_which():
     wanted = np.arange(30) % 3
     drawn = model.generate(labels=wanted, seed=0).reshape(30, 3, 27).mean(axis=2)
     np.testing.assert_array_equal(drawn.argmax(axis=1), wanted)
+
+
+def test_mismatched_labels():
+    """Any class but its own, each as likely; of them D's loss has its share (Reed et al. 2016, Algorithm 1)."""
+    model, told = cgan(classes=4), []
+    model.compile(loss="hinge", mismatched=0.25)
+    model.scores = lambda images, labels: told.append(ops.convert_to_numpy(labels))
+    labels = np.arange(400) % 4
+    model.mismatched(ops.zeros((400, 15, 18, 1)), ops.one_hot(labels, 4))
+    (wrong,) = told
+    np.testing.assert_array_equal(wrong.sum(axis=1), 1)
+    counts = np.zeros((4, 4), int)
+    np.add.at(counts, (labels, wrong.argmax(axis=1)), 1)
+    assert (np.diag(counts) == 0).all() and counts[~np.eye(4, dtype=bool)].min() > 15  # 33 of each are to be expected
+    real, fake, mismatched = (np.array([[score]], "float32") for score in (0.5, -0.25, 2.0))
+    assert float(model.discriminator_loss(real, fake)) == pytest.approx(0.5 + 0.75)
+    assert float(model.discriminator_loss(real, fake, mismatched)) == pytest.approx(0.5 + 0.75 * 0.75 + 0.25 * 3)
+
+
+@pytest.mark.parametrize("loss", sorted(losses.LOSSES))
+def test_mismatched_labels_with_every_loss(loss):
+    """With all that comes before D, saved and made again; and without them nothing is drawn for them."""
+    model = cgan(pack=2)
+    model.compile(loss=loss, mismatched=0.5, instance_noise=0.1, alternate=True, run_eagerly=True)
+    assert np.isfinite(model.fit(*pictures(model, 16), batch_size=8, verbose=0).history["discriminator_loss"]).all()
+    again = cgan(pack=2)
+    again.compile_from_config(model.get_compile_config())
+    assert again.rules["mismatched"] == 0.5
+    again.compile(loss=loss)
+    before = ops.convert_to_numpy(again.random.state)
+    assert again.mismatched(ops.zeros((2, 15, 18, 1)), ops.eye(3)[:2]) is None
+    np.testing.assert_array_equal(again.random.state, before)
 
 
 def test_networks_of_ones_own():

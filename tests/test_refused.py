@@ -29,6 +29,8 @@ def model():
         ({"penalty": penalties.r1}, r"penalty is None or one of kerasgan.penalties, such as r1_r2\(1.0\)"),
         ({"label_smoothing": "0.1"}, r"label_smoothing lies in \[0, 0.5\); saw '0.1'"),
         ({"label_smoothing": None}, r"label_smoothing lies in \[0, 0.5\); saw None"),
+        ({"mismatched": 1.0}, r"mismatched lies in \[0, 1\); saw 1.0"),
+        ({"mismatched": 0.5}, "Mismatched labels are for a CGAN, or a DCGAN with classes: leave mismatched at 0"),
         ({"instance_noise": float("inf")}, "instance_noise is None, a deviation >= 0"),
         ({"metrics": "fid"}, r"metrics is a list of metrics of real and generated images.*; saw 'fid'"),
         ({"metrics": ["mse"]}, r"metrics is a list .*; saw \['mse'\]"),

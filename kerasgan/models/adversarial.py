@@ -76,6 +76,7 @@ class Adversarial(Trainable):
     )  # fmt: skip
 
     config, own = {}, ()  # a variant's: its own arguments, and the names of the networks that were passed to it
+    mismatches = False  # whether `play` judges real images under a class that is not theirs
     entry = None  # of the zoo, that it was loaded from: `cards.origin`
 
     def get_config(self):
@@ -95,8 +96,9 @@ class Adversarial(Trainable):
 
     def compile(
         self, generator_optimizer=None, discriminator_optimizer=None, loss="nonsaturating", *, penalty=None,
-        alternate=False, discriminator_steps=1, freeze_discriminator=0, label_smoothing=0.0, augment=None,
-        instance_noise=None, metrics=(), jit_compile=False, steps_per_execution=1, run_eagerly=False, **unknown,
+        alternate=False, discriminator_steps=1, freeze_discriminator=0, label_smoothing=0.0, mismatched=0.0,
+        augment=None, instance_noise=None, metrics=(), jit_compile=False, steps_per_execution=1, run_eagerly=False,
+        **unknown,
     ):  # fmt: skip
         """Set the rules of the game.
 
@@ -110,6 +112,9 @@ class Adversarial(Trainable):
             freeze_discriminator: how many layers of D with weights, from the image on, do not move: for fine-tuning on
                 few images (Mo et al. 2020, FreezeD). BatchNorm's statistics go on.
             label_smoothing: s; real images are called real with target 1 - s, in [0, 0.5).
+            mismatched: of CGAN and of DCGAN with classes, the share in [0, 1) that real images under a class not theirs
+                have in what D learns to call fake (Reed et al. 2016, GAN-CLS, where it is 0.5): D then looks at the
+                label, and G draws it.
             augment: None, or a differentiable function (images, seed) -> images before D sees them, real and fake.
             instance_noise: None, a standard deviation of noise on D's images, or a schedule over steps.
             metrics: streaming metrics of (real, fake) images for `evaluate` and `validation_data`.
@@ -122,8 +127,8 @@ class Adversarial(Trainable):
         of_keras = dict(jit_compile=jit_compile, steps_per_execution=steps_per_execution, run_eagerly=run_eagerly)
         options = dict(  # plain values alone: Keras walks attributes when it saves and would store optimizers here
             loss=loss, penalty=penalty, alternate=alternate, discriminator_steps=discriminator_steps,
-            freeze_discriminator=freeze_discriminator, label_smoothing=label_smoothing, augment=augment,
-            instance_noise=instance_noise, **of_keras,
+            freeze_discriminator=freeze_discriminator, label_smoothing=label_smoothing, mismatched=mismatched,
+            augment=augment, instance_noise=instance_noise, **of_keras,
         )  # fmt: skip
         own = self.default_optimizers()
         players = [generator_optimizer or own[0], discriminator_optimizer or own[1]]
@@ -250,10 +255,14 @@ class Adversarial(Trainable):
         mix = (self.draw(real, (1, 1, 1), "uniform", seed) + 1) / 2
         return self.rules["penalty"](scores, real, fake, mix, self.step)
 
-    def discriminator_loss(self, real_scores, fake_scores):
-        """D's loss under the compiled rules, label smoothing included."""
+    def discriminator_loss(self, real_scores, fake_scores, mismatched_scores=None):
+        """D's loss under the compiled rules: with smoothed labels; of mismatched pairs too, where they are played."""
         options = {"smoothing": self.rules["label_smoothing"]} if self.loss.smooths else {}
-        return self.loss.discriminator(real_scores, fake_scores, **options)
+        loss = self.loss.discriminator(real_scores, fake_scores, **options)
+        if mismatched_scores is None:
+            return loss
+        share = self.rules["mismatched"]
+        return (1 - share) * loss + share * self.loss.discriminator(real_scores, mismatched_scores, **options)
 
     def odds(self, real_scores, fake_scores):
         """How often D is right: near 0.5 the game is even. Of pairs, where scores mean something only in comparison."""

@@ -94,6 +94,8 @@ class CGAN(Generative):
             that is not that of a network of your own.
     """
 
+    mismatches = True
+
     def __init__(
         self,
         image_shape=None,
@@ -179,7 +181,8 @@ class CGAN(Generative):
             fake = self.generator([self.latents(real), labels], training=True)
             real_scores, fake_scores, penalty = self.judge(scores, real, fake)
             return {
-                "discriminator": self.discriminator_loss(real_scores, fake_scores) + penalty,
+                "discriminator": self.discriminator_loss(real_scores, fake_scores, self.mismatched(real, labels))
+                + penalty,
                 "generator": self.loss.generator(real_scores, fake_scores),
                 "penalty": penalty,
                 **self.odds(real_scores, fake_scores),

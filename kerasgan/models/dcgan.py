@@ -133,6 +133,8 @@ class DCGAN(Generative):
             not that of a network of your own.
     """
 
+    mismatches = True
+
     def __init__(
         self,
         image_shape=None,
@@ -226,7 +228,8 @@ class DCGAN(Generative):
             fake = self.generator(networks.together(self.latents(real), *labels), training=True)
             real_scores, fake_scores, penalty = self.judge(scores, real, fake)
             return {
-                "discriminator": self.discriminator_loss(real_scores, fake_scores) + penalty,
+                "discriminator": self.discriminator_loss(real_scores, fake_scores, self.mismatched(real, *labels))
+                + penalty,
                 "generator": self.loss.generator(real_scores, fake_scores),
                 "penalty": penalty,
                 **self.odds(real_scores, fake_scores),

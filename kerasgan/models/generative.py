@@ -132,6 +132,13 @@ class Generative(Adversarial):
         known = ops.expand_dims((labels >= 0) & (labels < self.classes), -1)
         return self.images(data), ops.where(known, ops.one_hot(labels, self.classes), float("nan"))
 
+    def mismatched(self, real, labels=None):
+        """D's scores of real images under a class not theirs, one of the others by chance; None where not played."""
+        if not self.rules["mismatched"]:
+            return None
+        others = self.draw(real, (self.classes,), "uniform") - 2 * labels  # in [-1, 1): its own is never the largest
+        return self.scores(real, ops.one_hot(ops.argmax(others, axis=-1), self.classes))
+
     # --- measuring -----------------------------------------------------------------------------------------------
 
     def trained_on(self, x, y=None, **options):

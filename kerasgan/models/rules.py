@@ -161,6 +161,9 @@ def check(model, optimizers, rules):
     check_share("label_smoothing", smoothing, below=0.5)
     if smoothing and not loss.smooths:
         raise ValueError(f"The loss {loss.name!r} has no labels to smooth: leave label_smoothing at 0.")
+    check_share("mismatched", rules["mismatched"])
+    if rules["mismatched"] and not (model.mismatches and model.classes):
+        raise ValueError("Mismatched labels are for a CGAN, or a DCGAN with classes: leave mismatched at 0.")
     augment, noise = rules["augment"], rules["instance_noise"]
     if augment is not None and not callable(augment):
         raise ValueError(f"augment is None or a differentiable function (images, seed) -> images; saw {augment!r}.")
