@@ -6,6 +6,7 @@ model.fit(images)
 """
 
 import contextlib
+import functools
 import json
 import os
 from types import SimpleNamespace
@@ -66,7 +67,7 @@ def strategy(kind="auto", devices=None, *, workers=None, index=None, timeout=TIM
     if kind == "one":
         return tf.distribute.OneDeviceStrategy(existing(devices or best_device()))
     if kind == "mirrored":
-        return tf.distribute.MirroredStrategy(mirrored_devices(devices))
+        return mirrored(tuple(mirrored_devices(devices)))
     if kind == "tpu":
         return tpu(devices)
     return multi_worker(cluster_of(workers, index) if given else cluster_in(os.environ.get("TF_CONFIG")), timeout)
@@ -90,6 +91,15 @@ def existing(device):
     if str(device).removeprefix("/").removeprefix("device:") not in known:
         raise ValueError(f"There is no device {device!r}, only {', '.join(known)}.")
     return device
+
+
+@functools.cache
+def mirrored(devices):
+    """The one MirroredStrategy of a process on these devices: TensorFlow numbers the collectives of a second anew.
+
+    So that on CPUs the sums of two models would meet, "Shape mismatch in the collective instance".
+    """
+    return tf.distribute.MirroredStrategy(list(devices))
 
 
 def mirrored_devices(devices):

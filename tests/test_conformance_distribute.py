@@ -20,6 +20,8 @@ pytestmark = pytest.mark.timeout(1200)  # what all its tests look at takes minut
 
 STRATEGIES = ("one device", "2 replicas", "4 replicas", "2 workers")
 SOONEST = "GAN"  # whose step is compiled soonest
+AT_ONCE = {(SOONEST, "one device"), (SOONEST, "2 workers"), ("DCGAN", "2 replicas")}  # the others in `make soak`
+MIX, IN_HALF = "test_replicas_train_networks_that_mix_images", "test_replicas_train_in_half_precision"
 
 
 def sgd(rate):
@@ -79,24 +81,31 @@ def wanted(request):
     return [(golden, case["strategy"]) for golden, case in found]
 
 
+def on_two(wanted, mixed, half):
+    """Run by a child: all that two replicas are to do, and what is compared with them."""
+    return distributed(2, wanted), mixing(mixed), in_half_precision(half)
+
+
 @pytest.fixture(scope="module")
-def on_devices(wanted, tmp_path_factory):
-    chosen = {2: [(golden, "none") for golden in {golden.name: golden for golden, _ in wanted}.values()], 4: []}
-    for golden, strategy in wanted:
-        if strategy != "2 workers":
-            chosen[4 if strategy == "4 replicas" else 2].append((golden, strategy))
-    found = {}
-    for replicas, some in chosen.items():
-        if some:
-            found |= goldens.in_child(distributed, replicas, some, folder=tmp_path_factory.mktemp("devices"))
-    return found
+def two_replicas(request, wanted, tmp_path_factory):
+    plain = [(golden, "none") for golden in {golden.name: golden for golden, _ in wanted}.values()]
+    some = [(golden, strategy) for golden, strategy in wanted if strategy in ("one device", "2 replicas")]
+    mixed, half = ([golden for golden, _ in asked(request, test)] for test in (MIX, IN_HALF))
+    return goldens.in_child(on_two, plain + some, mixed, half, folder=tmp_path_factory.mktemp("devices"))
+
+
+@pytest.fixture(scope="module")
+def on_devices(wanted, two_replicas, tmp_path_factory):
+    some = [(golden, strategy) for golden, strategy in wanted if strategy == "4 replicas"]
+    four = goldens.in_child(distributed, 4, some, folder=tmp_path_factory.mktemp("devices")) if some else {}
+    return two_replicas[0] | four
 
 
 def cases():
-    """Every variant under every strategy; of them at once: one variant under all, and two replicas."""
+    """Every variant under every strategy; at once: each strategy with one of them, four replicas with none."""
     for golden in GOLDENS:
         for strategy in STRATEGIES:
-            soon = golden.name == SOONEST or (strategy == "2 replicas" and golden.name in ("DCGAN", "LAPGAN-3"))
+            soon = (golden.name, strategy) in AT_ONCE
             yield pytest.param(golden, strategy, id=f"{golden.name}-{strategy}", marks=() if soon else pytest.mark.soak)
 
 
@@ -134,16 +143,10 @@ def mixing(wanted):
     return found
 
 
-@pytest.fixture(scope="module")
-def mixed(request, tmp_path_factory):
-    some = [golden for golden, _ in asked(request, "test_replicas_train_networks_that_mix_images")]
-    return goldens.in_child(mixing, some, folder=tmp_path_factory.mktemp("mixed"))
-
-
-@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN", "DCGAN"))
-def test_replicas_train_networks_that_mix_images(golden, mixed):
+@pytest.mark.parametrize("golden", quick(GOLDENS, "DCGAN"))
+def test_replicas_train_networks_that_mix_images(golden, two_replicas):
     """All have the same afterwards, BatchNorm's statistics too: what is saved and drawn from is no single replica's."""
-    history, has_moved, message, undone, apart = mixed[golden.name]
+    history, has_moved, message, undone, apart = two_replicas[1][golden.name]
     assert np.isfinite(list(history.values())).all() and all(has_moved) and not apart
     assert "the weights are those of step 2" in message and not any(undone)
 
@@ -160,15 +163,9 @@ def in_half_precision(wanted):
     return found
 
 
-@pytest.fixture(scope="module")
-def half(request, tmp_path_factory):
-    some = [golden for golden, _ in asked(request, "test_replicas_train_in_half_precision")]
-    return goldens.in_child(in_half_precision, some, folder=tmp_path_factory.mktemp("half"))
-
-
 @pytest.mark.parametrize("golden", quick(GOLDENS, "GAN"))
-def test_replicas_train_in_half_precision(golden, half):
-    history, is_finite, step = half[golden.name]
+def test_replicas_train_in_half_precision(golden, two_replicas):
+    history, is_finite, step = two_replicas[2][golden.name]
     assert np.isfinite(list(history.values())).all() and is_finite and step == 2
 
 

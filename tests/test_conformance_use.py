@@ -117,7 +117,7 @@ def test_no_seed(trained, seed):
 # --- going on ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN", "SRGAN"))
+@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN"))
 def test_where_a_fit_begins(golden, monkeypatch):
     """Steps that are counted go on where the last fit stopped, in mid-epoch too; whole epochs with a whole one."""
     kind = data.Dataset if golden in GENERATIVE else data.Pairs
@@ -189,7 +189,7 @@ def differences(request, tmp_path_factory):
     return goldens.in_child(gone_on, str(folder), list(some.values()), folder=folder)
 
 
-@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN", "LAPGAN-3"))
+@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN"))
 @pytest.mark.parametrize("how", [".keras", ".weights.h5"])
 def test_saved_loaded_and_trained_on_is_uninterrupted(golden, differences, how):
     """Bit for bit: weights, average, both optimizers' moments, step, and every random state."""
@@ -198,7 +198,7 @@ def test_saved_loaded_and_trained_on_is_uninterrupted(golden, differences, how):
     assert states >= 2 + 3, "the model's two, and those of the Dropout layers of G, of its average, and of D"
 
 
-@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN", "LAPGAN-3"))
+@pytest.mark.parametrize("golden", quick(GOLDENS, "GAN"))
 def test_the_random_state_matters(golden, differences):
     """Or the test above would prove nothing of it."""
     at_once, later, _ = differences[golden.name, "without its random state"]

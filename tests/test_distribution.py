@@ -19,6 +19,7 @@ from kerasgan.distribution import (
     existing,
     logical_cpus,
     losing_none,
+    mirrored,
     mirrored_devices,
     multi_worker,
     several_in,
@@ -68,6 +69,7 @@ def test_one():
 def test_mirrored_takes_names():
     assert mirrored_devices(["CPU:0"]) == ["CPU:0"] and mirrored_devices("CPU:0") == ["CPU:0"]
     assert strategy("mirrored", "CPU:0").num_replicas_in_sync == 1
+    assert strategy("mirrored", "CPU:0") is strategy("mirrored", 1) is mirrored(("CPU:0",))  # a second one would fail
     assert logical_cpus(1) == ["CPU:0"], "what there is already"
 
 

@@ -4,6 +4,7 @@ A room is a module or a folder of kerasgan. A new one needs a place in FLOORS; o
 """
 
 import ast
+import functools
 import graphlib
 import re
 import subprocess
@@ -115,6 +116,7 @@ def targets(name):
     return {tuple(rest[:2]) if tuple(rest[:2]) in FILES else (rest[0],)}
 
 
+@functools.cache
 def edges():
     """{module: the modules of this package that it imports}."""
     found = {}

@@ -63,6 +63,7 @@ def killed_once(launched, run, index, step):
     return said, launched.returncode
 
 
+@pytest.mark.soak
 def test_two_workers_one_of_them_killed(recipe, tmp_path):
     alone = command("train", recipe, "-o", tmp_path / "one")
     assert alone.wait(timeout=200) == 0, alone.communicate()
