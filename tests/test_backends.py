@@ -50,7 +50,7 @@ def played(wanted):
     return found
 
 
-@pytest.fixture(params=quick(GOLDENS, "DCGAN", "LAPGAN-3"), scope="module")
+@pytest.fixture(params=quick(GOLDENS, "DCGAN"), scope="module")
 def golden(request):
     return request.param
 
