@@ -15,6 +15,8 @@ import sys
 import time
 from importlib import metadata
 
+from kerasgan import files
+
 HERE = pathlib.Path(__file__).parent
 README = HERE / "README.md"
 SCRIPTS = ("startup", "sampling", "train_step", "exports", "memory", "upscaling")
@@ -71,19 +73,6 @@ def version_of(name):
         return None
 
 
-def written(text, name, lines):
-    """The page, with these lines between the marks of that name.
-
-    Raises:
-        ValueError: the page has no such marks.
-    """
-    marks = f"<!-- {name} -->", f"<!-- /{name} -->"
-    if any(text.count(mark) != 1 for mark in marks):
-        raise ValueError(f"{README} has to have {marks[0]} and {marks[1]}, once each: where the table shall stand.")
-    before, rest = text.split(marks[0])
-    return "\n".join([before + marks[0], *lines, marks[1] + rest.split(marks[1])[1]])
-
-
 def draw(rows, path):
     """Our rate over each other's, with its interval; a line at 1. From the rows of `train_step.py`."""
     import matplotlib.pyplot as plt
@@ -105,7 +94,7 @@ def main():
     for name in sys.argv[1:] or SCRIPTS:
         print(f"{name} ...", file=sys.stderr, flush=True)
         values = run(name)
-        README.write_text(written(README.read_text("utf-8"), name, ["", machine(), "", *tables(values)]), "utf-8")
+        files.put_between(README, (f"<!-- {name} -->", f"<!-- /{name} -->"), ["", machine(), "", *tables(values)])
         if name == "train_step":
             draw(values, HERE / "train_step.png")
 

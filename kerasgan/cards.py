@@ -6,7 +6,7 @@ import math
 import pathlib
 import zipfile
 
-from kerasgan.files import sha256, write_atomically, write_json
+from kerasgan.files import put_between, sha256, write_atomically, write_json
 from kerasgan.names import DEPTHS
 from kerasgan.rendering import render, zoo_table
 
@@ -210,15 +210,9 @@ def write_index(zoo):
 
 
 def publish(zoo, readme):
-    """Bring everything that is made from cards up to date: each entry's README.md, the index, the project's table."""
-    zoo, readme = pathlib.Path(zoo), pathlib.Path(readme)
-    text = readme.read_text(encoding="utf-8")
-    if [text.count(mark) for mark in TABLE] != [1, 1]:
-        raise ValueError(f"{readme} needs the lines {TABLE[0]} and {TABLE[1]}, once each, around its table.")
-    found = {path.parent: read(path.parent) for path in sorted(zoo.glob(f"*/{CARD}"))}
+    """Bring everything that is made from cards up to date: the project's table, each entry's README.md, the index."""
+    found = {path.parent: read(path.parent) for path in sorted(pathlib.Path(zoo).glob(f"*/{CARD}"))}
+    put_between(readme, TABLE, zoo_table(found.values()))
     for folder, card in found.items():
         write(folder, card)
     write_index(zoo)
-    (before, rest), rows = text.split(TABLE[0]), "\n".join(zoo_table(found.values()))
-    text = before + TABLE[0] + "\n" + rows + "\n" + TABLE[1] + rest.split(TABLE[1])[1]
-    write_atomically(readme, lambda path: path.write_text(text, encoding="utf-8"))

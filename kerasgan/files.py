@@ -65,6 +65,21 @@ def write_json(path, value):
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
+def put_between(path, marks, lines):
+    """Put lines between two marks of a text file, in the place of what stands there, atomically.
+
+    Raises:
+        ValueError: the file does not have the marks once each, in that order; nothing is changed.
+    """
+    path = pathlib.Path(path)
+    text = path.read_text(encoding="utf-8")
+    if [text.count(mark) for mark in marks] != [1, 1] or text.index(marks[0]) > text.index(marks[1]):
+        raise ValueError(f"{path} needs {marks[0]} and {marks[1]}, once each, around what is made for that place.")
+    before, after = text.split(marks[0])[0], text.split(marks[1])[1]
+    text = "\n".join([before + marks[0], *lines, marks[1] + after])
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
 def check_writable(path):
     """Refuse an output path that cannot be written, before the work that would be lost.
 

@@ -8,6 +8,12 @@ def quick(some, *names):
     return [pytest.param(g, id=g.name, marks=() if g.name in names else pytest.mark.soak) for g in some]
 
 
+def once(some):
+    """The first golden of each variant; where there is a second one, with classes or without, in `make soak`."""
+    firsts = {golden.variant: golden.name for golden in reversed(some)}
+    return quick(some, *firsts.values())
+
+
 def asked(request, *tests):
     """[(golden, parameters)] of the cases of these tests that will run: what is prepared in minutes is no more."""
     cases = [item.callspec.params for item in request.session.items if item.originalname in tests]

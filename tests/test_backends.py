@@ -25,7 +25,7 @@ def played(wanted):
 
     from kerasgan import penalties
 
-    found = {"backend": keras.backend.backend()}
+    found = {"backend": keras.backend.backend(), "full float32": full_float32_leaves_all_as_it_was()}
     for golden in wanted:
         rng, model = np.random.default_rng(0), golden.build(average_momentum=0.5)
         players = {name: getattr(model, name) for name in ("generator", "discriminator", "average")}
@@ -162,10 +162,8 @@ def full_float32_leaves_all_as_it_was():
     return before, inside, reduced(), gradients.accelerator()
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
-def test_full_float32(backend, tmp_path):
-    before, inside, after, gpu = goldens.in_child(
-        full_float32_leaves_all_as_it_was, folder=tmp_path, KERAS_BACKEND=backend
-    )
+@pytest.mark.parametrize("place", [0, 1], ids=["tensorflow", "torch"])
+def test_full_float32(backends, place):
+    before, inside, after, gpu = backends[place]["full float32"]
     assert any(before) and not any(inside) and after == before
     assert gpu is None or isinstance(gpu, str)

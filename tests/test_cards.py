@@ -203,7 +203,7 @@ def test_publish_touches_nothing_where_the_readme_has_no_place_for_the_table(tmp
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "card.json").write_text(json.dumps(card))
     (tmp_path / "README.md").write_text("no table")
-    with pytest.raises(ValueError, match="needs the lines <!-- zoo -->"):
+    with pytest.raises(ValueError, match="needs <!-- zoo --> and <!-- /zoo -->, once each"):
         cards.publish(tmp_path, tmp_path / "README.md")
     assert {path.name for path in tmp_path.iterdir()} == {"tiny", "README.md"}
 

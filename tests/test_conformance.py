@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from cases import quick
+from cases import once, quick
 from goldens import GENERATIVE, GOLDENS
 from keras import ops
 
@@ -16,7 +16,7 @@ from kerasgan.models.generative import Generative
 from kerasgan.models.trainable import Trainable
 
 
-@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.name, scope="module")
+@pytest.fixture(params=once(GOLDENS), scope="module")
 def golden(request):
     return request.param
 

@@ -6,7 +6,7 @@ import goldens
 import keras
 import numpy as np
 import pytest
-from cases import asked, quick
+from cases import asked, once, quick
 from goldens import GENERATIVE, GOLDENS
 from keras import ops
 
@@ -14,12 +14,12 @@ from kerasgan import data, penalties, random
 from kerasgan.models import networks
 
 
-@pytest.fixture(params=GOLDENS, ids=lambda golden: golden.name, scope="module")
+@pytest.fixture(params=once(GOLDENS), scope="module")
 def golden(request):
     return request.param
 
 
-@pytest.fixture(params=GENERATIVE, ids=lambda golden: golden.name, scope="module")
+@pytest.fixture(params=once(GENERATIVE), scope="module")
 def trained(request):
     """A model that draws something: an untrained one answers with grey, on which all images agree."""
     return trained_by(request.param)

@@ -269,7 +269,9 @@ NEAREST = {"Set5": (26.257, 0.7550), "Set14": (24.627, 0.7089), "BSD100": (25.01
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("name", ["Set5", "Set14", pytest.param("BSD100", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "name", ["Set5", *(pytest.param(name, marks=pytest.mark.soak) for name in ("Set14", "BSD100"))]
+)
 def test_published_rows(name):
     """Bicubic in both protocols, and the nearest neighbour row, to 0.02 dB and 0.002."""
     folder = Path(os.environ["TFDS_DATA_DIR"]).parent / "sr" / name

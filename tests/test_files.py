@@ -81,6 +81,20 @@ def test_write_json(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_put_between(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- x -->\nold\n<!-- /x -->\nafter\n")
+    marks = ("<!-- x -->", "<!-- /x -->")
+    for lines in (["1", "2"], []):
+        files.put_between(page, marks, lines)
+        assert page.read_text().split("\n") == ["before", marks[0], *lines, marks[1], "after", ""]
+    for wrong in ("", marks[0], f"{marks[1]} {marks[0]}", f"{marks[0]} {marks[0]} {marks[1]}"):
+        page.write_text(wrong)
+        with pytest.raises(ValueError, match="page.md needs <!-- x --> and <!-- /x -->, once each, around"):
+            files.put_between(page, marks, ["1"])
+        assert page.read_text() == wrong
+
+
 # --- before the work --------------------------------------------------------------------------------------------------
 
 

@@ -189,7 +189,9 @@ def pairs(name):
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize(("name", "exact"), [("Set5", 4), ("Set14", 12), ("BSD100", 77)])
+@pytest.mark.parametrize(
+    ("name", "exact"), [("Set5", 4), ("Set14", 12), pytest.param("BSD100", 77, marks=pytest.mark.soak)]
+)
 def test_the_low_pictures_of_the_benchmarks(name, exact):
     """99 % within one grey level; with the borders of their time most are met bit for bit (SelfExSR's files)."""
     found = pairs(name)

@@ -5,6 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from cases import once
 from goldens import GOLDENS, dcgan
 from keras import layers
 
@@ -99,7 +100,10 @@ def test_the_covering_is_small_and_whole():
     assert len(COVERING) <= 60 and all(map(makes_sense, COVERING))
 
 
-@pytest.mark.parametrize("choice", COVERING, ids=range(len(COVERING)))
+@pytest.mark.parametrize(  # the first of them cover the most pairs
+    "choice",
+    [pytest.param(choice, id=str(i), marks=[pytest.mark.soak] * (i >= 10)) for i, choice in enumerate(COVERING)],
+)
 def test_every_allowed_pair_takes_a_finite_step(choice):
     model = dcgan(discriminator=judge(choice["layer"], choice["pack"]), pack=choice["pack"], **choice["average"])
     model.compile(*(keras.optimizers.SGD(0.01) for _ in range(2)), run_eagerly=True, **rules_of(choice))
@@ -111,7 +115,7 @@ def test_every_allowed_pair_takes_a_finite_step(choice):
     assert sum(moved) >= len(moved) - 2, "but for biases that BatchNorm takes away"
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.soak)])
 @pytest.mark.parametrize("layer", CHOICES["layer"][2:])
 def test_in_half_precision_every_layer_of_the_discriminator_moves(layer, policy):
     """All images alike, where a deviation in float16 would have no slope."""
@@ -136,7 +140,7 @@ def test_spectral_normalisation_follows_the_steps():
     assert float(layer.singular(matrix)[0]) == pytest.approx(sigma, rel=0.01)
 
 
-@pytest.mark.parametrize("golden", GOLDENS, ids=lambda golden: golden.name)
+@pytest.mark.parametrize("golden", once(GOLDENS))
 def test_frozen_layers_rest_and_the_others_step_as_ever(golden):
     keras.utils.set_random_seed(1)
     start, after = golden.build().get_weights(), {}

@@ -96,9 +96,8 @@ else:
 """
 
 
-@pytest.mark.parametrize(
-    ("ops", "jit"), [("deterministic", "false"), pytest.param("as they are", "true", marks=pytest.mark.soak)]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize(("ops", "jit"), [("deterministic", "false"), ("as they are", "true")])
 def test_killed_in_mid_epoch_it_goes_on_to_the_same_bits(recipe, tmp_path, ops, jit):
     """With and without XLA; and without op determinism too, which `kerasgan train` does not ask for. The average that
     validation finds best is chosen as if nothing had been."""
