@@ -18,7 +18,7 @@ os.environ["KERASGAN_HOME"] = tempfile.mkdtemp(prefix="kerasgan-tests-")  # not 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-LONGEST = {"test_conformance_distribute", "test_conformance", "test_conformance_use", "test_backends"}
+LONGEST = {"test_conformance_distribute", "test_workers", "test_conformance", "test_conformance_use", "test_backends"}
 
 
 def pytest_addoption(parser):

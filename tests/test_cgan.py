@@ -8,7 +8,7 @@ import pytest
 from goldens import cgan
 from keras import layers, ops
 
-from kerasgan import CGAN, losses, penalties
+from kerasgan import CGAN, penalties
 from kerasgan.layers import Maxout
 from kerasgan.models import networks
 from kerasgan.models.cgan import build_discriminator, build_generator, check_sizes, uniform
@@ -136,8 +136,8 @@ def test_mismatched_labels():
     assert float(model.discriminator_loss(real, fake, mismatched)) == pytest.approx(0.5 + 0.75 * 0.75 + 0.25 * 3)
 
 
-@pytest.mark.parametrize("loss", sorted(losses.LOSSES))
-def test_mismatched_labels_with_every_loss(loss):
+@pytest.mark.parametrize("loss", ["nonsaturating", "relativistic"])
+def test_mismatched_labels_are_played(loss):
     """With all that comes before D, saved and made again; and without them nothing is drawn for them."""
     model = cgan(pack=2)
     model.compile(loss=loss, mismatched=0.5, instance_noise=0.1, alternate=True, run_eagerly=True)

@@ -116,6 +116,7 @@ def test_refusals():
 # --- inception --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_inception_takes_small_pictures_of_either_kind():
     """Grey ones are three times the same; 2,048 features, resized on the way."""
     network = classifiers.inception((20, 24, 1), weights=None)

@@ -10,6 +10,7 @@ from cases import once, quick
 from goldens import GENERATIVE, GOLDENS
 from keras import ops
 
+from kerasgan import random
 from kerasgan.models import VARIANTS, networks
 from kerasgan.models.adversarial import Adversarial
 from kerasgan.models.generative import Generative
@@ -87,11 +88,13 @@ def test_fits(golden, momentum):
 def one_step(golden):
     """A function: what one step on a batch makes of the players; weights and noise are the same whenever it starts."""
     keras.utils.set_random_seed(2)
-    first = golden.build().get_weights()
+    model = golden.build()
+    first, draws = model.get_weights(), arrays(random.state_of(model))
 
     def step(optimizers, start=first, **rules):
-        model = golden.build()
         model.set_weights(start)
+        for state, value in zip(random.state_of(model), draws, strict=True):
+            state.assign(value)
         model.compile(*optimizers, run_eagerly=True, **rules)
         players = {name: getattr(model, name).trainable_variables for name in ("generator", "discriminator")}
         before = {name: arrays(weights) for name, weights in players.items()}

@@ -59,7 +59,15 @@ def test_validation_data(golden):
     assert int(metric.count) == 16, "every epoch starts from nothing"
 
 
-@pytest.mark.parametrize("how", ["2D", "range", "dataset", "pair", "tf.data", "generator"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "2D",
+        "dataset",
+        "tf.data",
+        *(pytest.param(how, marks=pytest.mark.soak) for how in ("range", "pair", "generator")),
+    ],
+)
 def test_validation_data_of_every_kind(golden, how):
     """As `evaluate` takes them: greyscale without its axis, another range; of a Dataset all, with labels or without."""
     model, images, labels = golden.build(), golden.images(12), golden.labels(12)

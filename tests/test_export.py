@@ -61,7 +61,7 @@ def operators(path):
 # --- every variant ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=quick(GENERATIVE, "DCGAN", "CGAN"))
+@pytest.fixture(scope="module", params=quick(GENERATIVE, "CGAN"))
 def trained(request):
     """A variant at its smallest, after a few steps."""
     keras.utils.set_random_seed(7)

@@ -147,6 +147,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path, operation, name):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.soak
 @pytest.mark.torch
 def test_another_backend_is_refused(tmp_path):
     code = """

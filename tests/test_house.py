@@ -187,12 +187,16 @@ def test_everything_public_has_a_docstring(module):
     assert not bare, f"{FILES[module].name}: no docstring on {bare}"
 
 
+@functools.cache
+def words_of_the_tests():
+    others = set(ROOT.glob("tests/**/*.py")) - {Path(__file__).resolve()}
+    return {word.rstrip("_") for path in others for word in re.findall(r"\w+", path.read_text("utf-8"))}
+
+
 @pytest.mark.parametrize("module", ROOMS, ids=".".join)
 def test_everything_public_is_tested(module):
-    others = set(ROOT.glob("tests/**/*.py")) - {Path(__file__).resolve()}
-    tests = "\n".join(path.read_text("utf-8") for path in others)
     # A command that would hide a builtin is written `list_` and typed `list`.
-    missing = [name for name in public(ROOMS[module]) if not re.search(rf"\b{name.rstrip('_')}_?\b", tests)]
+    missing = [name for name in public(ROOMS[module]) if name.rstrip("_") not in words_of_the_tests()]
     assert not missing, f"{FILES[module].name}: no test names {missing}"
 
 

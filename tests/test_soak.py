@@ -13,7 +13,7 @@ from test_training_resumed import arrays
 from kerasgan.checkpoints import Checkpoints
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3000)]
-recipe = test_workers.recipe
+recipes, recipe = test_workers.recipes, test_workers.recipe
 
 CHILD = """
 import os, pathlib, signal, sys

@@ -12,7 +12,7 @@ import pytest
 from conftest import TINY, squares
 from test_training_resumed import arrays
 
-from kerasgan import zoo
+from kerasgan import training, zoo
 from kerasgan.checkpoints import Checkpoints
 
 MEASURED = """validation = "MORE"
@@ -24,17 +24,27 @@ choose = "best"
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory):
-    """As `tiny.toml`, of twelve epochs, chosen by validation; without BatchNorm, which sees a worker's images alone."""
+def recipes(tmp_path_factory):
+    """As `tiny.toml`, of twelve epochs, without BatchNorm, which sees a worker's images alone: {name: its path}, of one
+    that is not measured, and of one whose pair is chosen by validation."""
     folder = tmp_path_factory.mktemp("recipe")
     images = squares(264)
     np.savez(folder / "train.npz", images=images[:64])
     np.savez(folder / "more.npz", images=images[64:])
     text = TINY.replace("IMAGES", (folder / "train.npz").as_posix()).replace("epochs = 6", "epochs = 12")
     text = text.replace("width = 4", "width = 4\ngenerator_norm = false").replace("0.02,", "0.002,")
-    text = text.replace('licence = "CC0"\n\n[training]\n', MEASURED.replace("MORE", (folder / "more.npz").as_posix()))
-    (folder / "squares.toml").write_text(text + 'extractor = "lenet_mnist"\n', encoding="utf-8")
-    return folder / "squares.toml"
+    measured = MEASURED.replace("MORE", (folder / "more.npz").as_posix())
+    chosen = text.replace('licence = "CC0"\n\n[training]\n', measured) + 'extractor = "lenet_mnist"\n'
+    paths = {name: folder / f"{name}.toml" for name in ("plain", "measured")}
+    for path, content in zip(paths.values(), (text, chosen), strict=True):
+        path.write_text(content, encoding="utf-8")
+    return paths
+
+
+@pytest.fixture(scope="module")
+def recipe(recipes):
+    """The path of the second."""
+    return recipes["measured"]
 
 
 def command(*arguments, **options):
@@ -63,25 +73,27 @@ def killed_once(launched, run, index, step):
     return said, launched.returncode
 
 
-@pytest.mark.soak
-def test_two_workers_one_of_them_killed(recipe, tmp_path):
-    alone = command("train", recipe, "-o", tmp_path / "one")
-    assert alone.wait(timeout=200) == 0, alone.communicate()
-    launched = command("launch", "--workers", 2, "--", "train", recipe, "-o", tmp_path / "two")
-    said, code = killed_once(launched, tmp_path / "two", index=1, step=12)
+@pytest.mark.parametrize("name", ["plain", pytest.param("measured", marks=pytest.mark.soak)])
+def test_two_workers_one_of_them_killed(recipes, name, tmp_path):
+    """Two together come to what one comes to alone."""
+    folders = [tmp_path / run for run in ("one", "two")]
+    training.train(recipes[name], folders[0], verbose=0)
+    launched = command("launch", "--workers", 2, "--", "train", recipes[name], "-o", folders[1])
+    said, code = killed_once(launched, folders[1], index=1, step=12)
     assert code == 0, said
     assert "Lost worker 1 (killed by SIGKILL). All start again from the newest checkpoint; 3 more times" in said
     assert "Another worker has died" in said, "the chief says so too"
-    folders = [tmp_path / name for name in ("one", "two")]
     histories = [json.loads((folder / "history.json").read_text()) for folder in folders]
     assert [[epoch["step"] for epoch in history] for history in histories] == [list(range(4, 52, 4))] * 2
     for one, two in zip(*histories, strict=True):
-        assert one.keys() == two.keys() and "val_frechet_distance" in one
-        for name in one.keys() - {"seconds"}:
-            assert two[name] == pytest.approx(one[name], rel=1e-2, abs=1e-3), name
-    notes = [json.loads((folder / "best.json").read_text()) for folder in folders]
-    assert notes[0]["step"] == notes[1]["step"]
-    assert sorted(p.name for p in folders[0].rglob("*.png")) == sorted(p.name for p in folders[1].rglob("*.png"))
+        assert one.keys() == two.keys() and ("val_frechet_distance" in one) == (name == "measured")
+        for value in one.keys() - {"seconds"}:
+            assert two[value] == pytest.approx(one[value], rel=1e-2, abs=1e-3), value
+    if name == "measured":
+        notes = [json.loads((folder / "best.json").read_text()) for folder in folders]
+        assert notes[0]["step"] == notes[1]["step"]
+    drawn = [sorted(path.name for path in folder.rglob("*.png")) for folder in folders]
+    assert drawn[0] == drawn[1]
     weights = [arrays(folder / "entry" / "generator.weights.h5") for folder in folders]
     for place, values in weights[0].items():
         np.testing.assert_allclose(weights[1][place], values, atol=1e-3)
