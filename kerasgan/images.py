@@ -132,6 +132,14 @@ def open_picture(path):
         return Image.open(path)
 
 
+def loses_bits(picture):
+    """Whether a Pillow picture whose pixels are not read yet has colours of 16 bits a channel, of which 8 will be read.
+
+    Grey ones keep theirs.
+    """
+    return not picture.mode.startswith("I") and any(";16" in str(part[3]) for part in getattr(picture, "tile", ()))
+
+
 def upright(picture):
     """A Pillow picture with its pixels read, turned as its EXIF orientation says, which it then has no more.
 

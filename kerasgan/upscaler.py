@@ -5,6 +5,7 @@
 
 import functools
 import os
+import warnings
 
 import numpy as np
 
@@ -62,6 +63,12 @@ class Upscaler:
         """A Pillow picture, larger: upright, of its mode (a palette's RGB), with its profile and EXIF."""
         self.check_size(1, *picture.size[::-1])
         check_still(picture)
+        if images.loses_bits(picture):
+            name = images.name_of(picture)
+            warnings.warn(
+                f"{name} has 16 bits a channel, of which Pillow reads 8, and so has what is made of it: to keep all,"
+                " upscale a uint16 array.", stacklevel=3,
+            )  # fmt: skip
         kept = images.metadata(picture)
         picture = images.upright(picture)
         made = modes.to_picture(self.one(*modes.of_picture(picture), progress), modes.mode_of(picture))

@@ -118,7 +118,7 @@ def upscale_files(
         model, strength, base, options: as `upscale` has them.
         overwrite: whether outputs that exist are made again; they are skipped otherwise.
         compare: whether beside `photo.jpg` comes `photo.jpg.compare.png`: a bicubic enlargement, the picture, and what
-            differs most (`kerasgan.plotting.comparison`).
+            differs most (`kerasgan.plotting.comparison`); beside an output that existed too, if it has none yet.
         progress: called with ("2/9 name", pixels done, pixels of the picture) after every tile.
 
     Returns:
@@ -134,11 +134,13 @@ def upscale_files(
 
     def results():
         for i, (source, target) in enumerate(plan, 1):
-            if target.exists() and not overwrite:
-                yield Result(str(source), str(target), "skipped", "it exists")
-                continue
             told = progress and functools.partial(progress, f"{i}/{len(plan)} {source.name}")
             try:
+                if target.exists() and not overwrite:
+                    if compare and not beside(target).exists():
+                        compare_files(source, target)
+                    yield Result(str(source), str(target), "skipped", "it exists")
+                    continue
                 width, height = upscale_file(source, target, upscaler, compare, told)
                 yield Result(str(source), str(target), "written", f"{width} x {height}")
             except MISTAKES as error:
@@ -151,8 +153,6 @@ def upscale_files(
 
 def upscale_file(source, target, upscaler, compare=False, progress=None):
     """Write one picture, larger, and perhaps a comparison beside it; returns its (width, height)."""
-    from PIL import Image
-
     if not source.exists():
         raise FileNotFoundError(f"There is no file {source}.")
     with images.open_picture(source) as picture:
@@ -161,11 +161,25 @@ def upscale_file(source, target, upscaler, compare=False, progress=None):
         files.check_writable(target)
         made = upscaler.picture(picture, progress)
         if compare:
-            pair = [images.on_white(images.eight_bits(x)).convert("RGB") for x in (images.upright(picture), made)]
-            bicubic = pair[0].resize(made.size, Image.Resampling.BICUBIC)
-            images.write(beside(target), plotting.comparison(bicubic, pair[1]))
+            write_comparison(picture, made, target)
     images.write_picture(target, made)
     return made.size
+
+
+def compare_files(source, target):
+    """Write the comparison of a picture and of the larger one that was made of it before."""
+    with images.open_picture(source) as low, images.open_picture(target) as high:
+        write_comparison(low, images.upright(high), target)
+
+
+def write_comparison(low, high, target):
+    """Write, beside the output, what a bicubic enlargement of a Pillow picture would be, the larger one, and both
+    where they differ most."""
+    from PIL import Image
+
+    low, high = (images.on_white(images.eight_bits(x)).convert("RGB") for x in (images.upright(low), high))
+    bicubic = low.resize(high.size, Image.Resampling.BICUBIC)
+    images.write(beside(target), plotting.comparison(bicubic, high))
 
 
 def beside(target):

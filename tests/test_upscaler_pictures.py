@@ -1,6 +1,7 @@
 """Pictures of Pillow and of files, larger: every mode, what they say of themselves, and files that cannot be read."""
 
 import io
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -40,6 +41,24 @@ def test_every_mode_in_tiles(model, grey_model, name):
         difference = np.abs(np.asarray(made).astype(float) - np.asarray(whole))
         level = 1e-5 if back == "F" else 255 if back == "1" else 1
         assert difference.max() <= level and (difference > 1e-5).sum() <= max(1, 1e-4 * difference.size)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_picture_that_loses_bits_is_told(model, tmp_path, channels):
+    """Of 16-bit colours Pillow reads 8 bits; of 16-bit grey all, and of 8-bit colours there is nothing to lose."""
+    import tensorflow as tf
+
+    deep = np.random.default_rng(0).integers(0, 65536, (5, 6, channels)).astype("uint16")
+    (tmp_path / "deep.png").write_bytes(tf.io.encode_png(deep).numpy())
+    (tmp_path / "plain.png").write_bytes(tf.io.encode_png((deep // 257).astype("uint8")).numpy())
+    for name, loses in (("deep.png", channels > 1), ("plain.png", False)):
+        assert images.loses_bits(images.open_picture(tmp_path / name)) == loses
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            Upscaler(model)(images.open_picture(tmp_path / name))
+        told = [str(warning.message) for warning in said]
+        sentence = "has 16 bits a channel, of which Pillow reads 8, and so has what is made of it: to keep all, upscale"
+        assert told == [f"{tmp_path / name} {sentence} a uint16 array."] * loses
 
 
 def exif_of(orientation):

@@ -10,7 +10,7 @@ from upscalers import upscaler
 
 from kerasgan import images, plotting, upscaling
 from kerasgan.upscaler import Upscaler
-from kerasgan.upscaling import Result, upscale, upscale_files
+from kerasgan.upscaling import Result, beside, compare_files, upscale, upscale_files, write_comparison
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,29 @@ def test_what_exists_is_skipped_unless_asked(model, photos, tmp_path):
     assert statuses(upscale_files([photos], out, "no_such_model")) == ["skipped"] * 3
     assert statuses(upscale_files([photos], out, model, overwrite=True)) == ["written"] * 3
     assert images.read(out / "a.png").shape == (18, 14, 3)
+
+
+def test_what_exists_is_compared_too(model, photos, tmp_path):
+    """Once, and without a model, if there is nothing else to do; damaged it fails, and the others go on."""
+    out = tmp_path / "out"
+    list(upscale_files([photos / "a.png", photos / "c.PNG"], out, model))
+    made = (out / "a.png").read_bytes()
+    for _ in range(2):
+        results = upscale_files([photos / "a.png", photos / "c.PNG"], out, "no_such_model", compare=True)
+        assert statuses(results) == ["skipped"] * 2
+        assert below(out) == ["a.png", "a.png.compare.png", "c.PNG", "c.PNG.compare.png"]
+        assert (out / "a.png").read_bytes() == made
+        first = (out / "a.png.compare.png").stat().st_mtime_ns
+    assert (out / "a.png.compare.png").stat().st_mtime_ns == first
+    again = beside(out / "a.png").read_bytes()
+    compare_files(photos / "a.png", out / "a.png")
+    with images.open_picture(photos / "a.png") as low, images.open_picture(out / "a.png") as high:
+        write_comparison(low, high, tmp_path / "same.png")
+    assert again == beside(out / "a.png").read_bytes() == beside(tmp_path / "same.png").read_bytes()
+    (out / "c.PNG").write_text("no picture")
+    (out / "c.PNG.compare.png").unlink()
+    results = list(upscale_files([photos / "c.PNG", photos / "a.png"], out, "no_such_model", compare=True))
+    assert statuses(results) == ["failed", "skipped"] and "c.PNG is no picture that can be read" in results[0].detail
 
 
 def test_a_bad_file_does_not_stop_the_rest(model, photos, tmp_path):
