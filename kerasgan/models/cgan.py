@@ -15,21 +15,23 @@ from kerasgan.models import networks, rules
 from kerasgan.models.generative import Generative
 
 
-def build_generator(image_shape, classes, latent_size, units=(200, 1000, 1200), dropout=0.5):
+def build_generator(image_shape, classes, latent_size, units=(200, 1000, 1200), dropout=0.5, kernel_initializer=None):
     """Latents and a class to images: a hidden layer for each, one for both, then a sigmoid per pixel (section 4.1).
 
     Args:
         image_shape: (height, width, channels), of any size. classes: how many. latent_size: length of z.
         units: of the hidden layers of z, of y, and of the two together. dropout: the share dropped of each of them.
+        kernel_initializer: of the hidden layers, on latents as they are, such as "he_normal"; None: U(-0.05, 0.05).
 
     Returns:
         A functional model: [(batch, latent_size), one-hot (batch, classes)] -> (batch, height, width, channels) in
         [-1, 1].
     """
     z, y = keras.Input((latent_size,), name="latents"), keras.Input((classes,), name="labels")
-    cube = layers.Rescaling(0.5, 0.5)(z)  # the authors draw from the unit hypercube
-    parts = [layers.Dense(count, "relu", kernel_initializer=uniform(0.05)) for count in units]
-    noise, label = (layers.Dropout(dropout, seed=i)(parts[i](x)) for i, x in enumerate((cube, y)))
+    drawn = z if kernel_initializer else layers.Rescaling(0.5, 0.5)(z)  # the authors draw from the unit hypercube
+    starts = [networks.initializer(kernel_initializer, uniform(0.05)) for _ in units]
+    parts = [layers.Dense(count, "relu", kernel_initializer=start) for count, start in zip(units, starts, strict=True)]
+    noise, label = (layers.Dropout(dropout, seed=i)(parts[i](x)) for i, x in enumerate((drawn, y)))
     x = layers.Dropout(dropout, seed=2)(parts[2](layers.Concatenate()([noise, label])))
     x = layers.Dense(math.prod(image_shape), "sigmoid", kernel_initializer=uniform(0.05), dtype="float32")(x)
     images = layers.Rescaling(2.0, -1.0, dtype="float32", name="images")(layers.Reshape(image_shape)(x))
@@ -82,6 +84,8 @@ class CGAN(Generative):
         classes: how many, 10 by default, or what a generator of your own takes.
         latent_size: length of z; 100, the paper's, by default, or what a generator of your own takes.
         units: of the generator's hidden layers, of z, y and both: [200, 1000, 1200].
+        kernel_initializer: of these layers, on latents as they are drawn: a name such as "he_normal". None: U(-0.05,
+            0.05), on latents in the unit hypercube.
         discriminator_units, pieces: of the maxout layers, of x, y and both: [240, 50, 240] of [5, 5, 4] pieces.
         dropout: the share dropped of every hidden layer, 0.5.
         projection: the class enters D as an inner product (Miyato and Koyama 2018).
@@ -103,6 +107,7 @@ class CGAN(Generative):
         classes=None,
         latent_size=None,
         units=(200, 1000, 1200),
+        kernel_initializer=None,
         discriminator_units=(240, 50, 240),
         pieces=(5, 5, 4),
         dropout=0.5,
@@ -121,7 +126,7 @@ class CGAN(Generative):
         check_sizes(triples | {"latent_size": [length], "classes": [count], "image_shape": shape}, dropout)
 
         def new_generator():
-            return build_generator(shape, count, length, units, dropout)
+            return build_generator(shape, count, length, units, dropout, kernel_initializer)
 
         def new_discriminator():  # of what the generator makes: it is built first
             height, width, channels = self.generator.outputs[0].shape[1:]
@@ -136,7 +141,7 @@ class CGAN(Generative):
         self.own = networks.passed(generator=generator, discriminator=discriminator)
         self.agree(given, latent_size, classes)
         triples = {name: list(counts) for name, counts in triples.items()}
-        self.config |= triples | dict(dropout=dropout, projection=projection)
+        self.config |= triples | dict(kernel_initializer=kernel_initializer, dropout=dropout, projection=projection)
 
     @classmethod
     def paper(cls, image_shape=None, **options):

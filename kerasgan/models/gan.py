@@ -16,19 +16,22 @@ from kerasgan.models import networks, rules
 from kerasgan.models.generative import Generative
 
 
-def build_generator(image_shape, latent_size, units=(1200, 1200)):
+def build_generator(image_shape, latent_size, units=(1200, 1200), kernel_initializer=None):
     """Latents to images: hidden layers of rectifiers, then a sigmoid per pixel, stretched from [0, 1] to [-1, 1].
 
     Args:
         image_shape: (height, width, channels), of any size. latent_size: length of z. units: of the hidden layers.
+        kernel_initializer: of the hidden layers, on latents as they are, such as "he_normal"; None: the authors'.
 
     Returns:
         A functional model: (batch, latent_size) -> (batch, height, width, channels) in [-1, 1].
     """
-    z = keras.Input((latent_size,), name="latents")
-    x = layers.Rescaling(math.sqrt(3))(z)  # the authors draw from U(-sqrt 3, sqrt 3), whose variance is 1
+    x = z = keras.Input((latent_size,), name="latents")
+    if kernel_initializer is None:
+        x = layers.Rescaling(math.sqrt(3))(z)  # the authors draw from U(-sqrt 3, sqrt 3), whose variance is 1
     for count in units:
-        x = layers.Dense(count, "relu", kernel_initializer=uniform(0.05))(x)
+        start = networks.initializer(kernel_initializer, uniform(0.05))
+        x = layers.Dense(count, "relu", kernel_initializer=start)(x)
     x = layers.Dense(math.prod(image_shape), "sigmoid", kernel_initializer=uniform(0.05), dtype="float32")(x)
     images = layers.Rescaling(2.0, -1.0, dtype="float32", name="images")(layers.Reshape(image_shape)(x))
     return keras.Model(z, images, name="generator")
@@ -72,6 +75,8 @@ class GAN(Generative):
             of your own says.
         latent_size: length of z; 100, the paper's, by default, or what a generator of your own takes.
         units: of the generator's hidden layers, [1200, 1200] in the authors' code.
+        kernel_initializer: of these layers, on latents as they are drawn: a name such as "he_normal". None: as in the
+            authors' code, U(-0.05, 0.05), on latents stretched to variance 1.
         discriminator_units, pieces: of the discriminator's maxout layers, [240, 240] of 5 pieces.
         dropout: in the discriminator, the share dropped of the pixels and of each hidden layer, [0.2, 0.5].
         generator, discriminator: networks of your own instead: built models, or functions that build them.
@@ -88,6 +93,7 @@ class GAN(Generative):
         *,
         latent_size=None,
         units=(1200, 1200),
+        kernel_initializer=None,
         discriminator_units=(240, 240),
         pieces=5,
         dropout=(0.2, 0.5),
@@ -107,7 +113,7 @@ class GAN(Generative):
             raise ValueError(f"dropout is two shares in [0, 1), of the pixels and of each hidden layer; saw {dropout}.")
 
         def new_generator():
-            return build_generator(shape, length, units)
+            return build_generator(shape, length, units, kernel_initializer)
 
         def new_discriminator():  # of what the generator makes: it is built first
             height, width, channels = self.generator.outputs[0].shape[1:]
@@ -120,7 +126,7 @@ class GAN(Generative):
         self.own = networks.passed(generator=generator, discriminator=discriminator)
         self.agree(given, latent_size)
         lists = dict(units=list(units), discriminator_units=list(discriminator_units), dropout=list(dropout))
-        self.config |= lists | dict(pieces=pieces)
+        self.config |= lists | dict(pieces=pieces, kernel_initializer=kernel_initializer)
 
     @classmethod
     def paper(cls, image_shape=None, **options):

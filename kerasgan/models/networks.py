@@ -36,6 +36,24 @@ def built(network, player):
     return network
 
 
+def initializer(name, own):
+    """An initializer for a layer: the paper's own where no name is given, or Keras' of that name.
+
+    Raises:
+        ValueError: Keras has none of that name.
+    """
+    if name is None:
+        return own
+    if not isinstance(name, str):
+        raise ValueError(f"kernel_initializer is None or a name, such as 'he_normal'; saw {name!r}.")
+    try:
+        return keras.initializers.get(name)  # a new object each time: one alone gives every layer the same numbers
+    except ValueError as error:
+        raise ValueError(
+            f"kernel_initializer is None, or a name that Keras knows, such as 'he_normal': {error}"
+        ) from None
+
+
 def shape_judged(discriminator, pack):
     """The shape of the images that a built discriminator takes; None of what is not built yet."""
     if not isinstance(discriminator, keras.Model):
