@@ -49,6 +49,20 @@ def test_the_generator_sees_the_unit_hypercube():
     assert at == pytest.approx([0, 2, 4])
 
 
+def test_another_start():
+    """He et al. 2015: deviation sqrt(2 / inputs), on latents as they are; no two layers begin with the same numbers."""
+    generator = build_generator((9, 9, 1), 300, 200, (300, 300, 400), 0.0, "he_normal")
+    assert not of_type(generator, layers.Rescaling)[:-1]  # the last one is of the images
+    of_z, of_y, of_both, _ = (layer.kernel.numpy() for layer in of_type(generator, layers.Dense))
+    for kernel, inputs in ((of_z, 200), (of_y, 300), (of_both, 600)):
+        assert kernel.std() == pytest.approx((2 / inputs) ** 0.5, rel=0.02)
+    assert not np.array_equal(of_z[:200, :300], of_y[:200, :300])
+    config = cgan(kernel_initializer="he_uniform").get_config()
+    assert config["kernel_initializer"] == CGAN.from_config(config).config["kernel_initializer"] == "he_uniform"
+    with pytest.raises(ValueError, match="kernel_initializer is None, or a name that Keras knows, such as 'he_normal'"):
+        cgan(kernel_initializer="he")
+
+
 def test_projection():
     """score = w . f(x) + b + (V y) . f(x): what a class adds is linear in f(x), and V has a row for every class."""
     network = build_discriminator((2, 2, 1), 3, (6, 3, 4), (2, 2, 2), dropout=0.0, projection=True)
@@ -100,6 +114,7 @@ def test_the_modern_preset():
     model = CGAN.modern((8, 8, 1), gamma=0.3, learning_rate=1e-3, units=(4, 4, 8), discriminator_units=(4, 2, 4))
     assert model.loss.name == "relativistic" and model.rules["penalty"].kind == "r1_r2"
     assert model.rules["penalty"].weight == 0.3 and model.config["projection"] and model.config["dropout"] == 0.0
+    assert model.config["kernel_initializer"] == "he_normal" and model.latent_distribution == "normal"
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
     logs = model.fit(*pictures(model), batch_size=8, verbose=0).history
     assert set(logs) >= {"penalty", "pair_accuracy"} and logs["penalty"][0] > 0

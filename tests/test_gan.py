@@ -60,6 +60,17 @@ def test_images_lie_in_the_contract():
     assert images.min() == -1 and images.max() == 1
 
 
+def test_another_start():
+    """He et al. 2015: deviation sqrt(2 / inputs), on latents as they are; no two layers begin with the same numbers."""
+    generator = build_generator((9, 9, 1), 300, (300, 300), "he_normal")
+    assert (
+        len(of_type(generator, layers.Rescaling)) == len(of_type(build_generator((9, 9, 1), 3), layers.Rescaling)) - 1
+    )
+    first, second, _ = (layer.kernel.numpy() for layer in of_type(generator, layers.Dense))
+    assert first.std() == pytest.approx((2 / 300) ** 0.5, rel=0.02) and not np.array_equal(first, second)
+    assert gan(kernel_initializer="he_normal").get_config()["kernel_initializer"] == "he_normal"
+
+
 # --- the model --------------------------------------------------------------------------------------------------------
 
 

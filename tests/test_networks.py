@@ -44,6 +44,17 @@ def test_built_refuses(network):
         networks.built(network, "discriminator")
 
 
+def test_initializer():
+    own = keras.initializers.Zeros()
+    assert networks.initializer(None, own) is own
+    he = [networks.initializer("he_normal", own) for _ in range(2)]
+    assert isinstance(he[0], keras.initializers.HeNormal) and he[0] is not he[1]
+    with pytest.raises(ValueError, match="kernel_initializer is None, or a name that Keras knows, such as 'he_normal'"):
+        networks.initializer("he", own)
+    with pytest.raises(ValueError, match="kernel_initializer is None or a name, such as 'he_normal'; saw 0.05"):
+        networks.initializer(0.05, own)
+
+
 def test_float32_copy():
     """Another network, the same weights, float32 whatever the first computes in."""
     with networks.policy("mixed_bfloat16"):

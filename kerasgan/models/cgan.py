@@ -160,11 +160,14 @@ class CGAN(Generative):
     def modern(cls, image_shape=None, gamma=1.0, learning_rate=2e-4, **options):
         """The same networks without dropout, with projection, trained as in Huang et al. 2024 (R3GAN), compiled.
 
+        Its generator starts as in He et al. 2015, on normal latents: as the authors' it drew one image of each class.
+
         Args:
             image_shape: (height, width, channels), (28, 28, 1) by default. options: the constructor's.
             gamma: of R1 and R2, a number or a schedule over steps. learning_rate: of both Adams, beta_1 0, beta_2 0.99.
         """
-        model = cls(image_shape, **{"dropout": 0.0, "projection": True, **options})
+        start = {"kernel_initializer": "he_normal", "latent_distribution": "normal"}
+        model = cls(image_shape, **{"dropout": 0.0, "projection": True, **start, **options})
         adams = [keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=0.99) for _ in range(2)]
         model.compile(*adams, loss="relativistic", penalty=penalties.r1_r2(gamma))
         return model
