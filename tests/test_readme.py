@@ -33,7 +33,8 @@ def lines(command, page=README):
 @pytest.fixture
 def dcgan_mnist(tiny_zoo):
     folder = (tiny_zoo / "tiny").rename(tiny_zoo / "dcgan_mnist")
-    shutil.copytree(ROOT / "zoo" / "lenet_mnist", tiny_zoo / "lenet_mnist")
+    for name in ("lenet_mnist", "cgan_mnist"):  # small ones
+        shutil.copytree(ROOT / "zoo" / name, tiny_zoo / name)
     card = json.loads((folder / cards.CARD).read_text("utf-8"))
     (folder / cards.CARD).write_text(json.dumps(card | {"extractor": "lenet_mnist"}), "utf-8")
     return folder
@@ -62,7 +63,7 @@ def namespace_of(page, name):
 def test_the_python_runs(dcgan_mnist, here, capsys):
     namespace = namespace_of(README, "README.md")
     listed, measured, *_ = capsys.readouterr().out.splitlines()
-    assert listed == "['dcgan_mnist', 'lenet_mnist']" and measured.startswith("{'frechet_distance': ")
+    assert listed == "['cgan_mnist', 'dcgan_mnist', 'lenet_mnist']" and measured.startswith("{'frechet_distance': ")
     images = namespace["images"]
     assert images.dtype == np.uint8 and images.shape == (16, 28, 28, 1)  # as the README says
     made = {path.name for path in Path().iterdir()}
