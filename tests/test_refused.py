@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from goldens import cgan, dcgan
+from goldens import cgan, dcgan, lapgan, srgan
 
 from kerasgan import data, evaluation, metrics, penalties, random, recipes, runs, training, zoo
 from kerasgan.models import rules
@@ -43,6 +43,13 @@ def test_compile(model, options, complaint):
     with pytest.raises(ValueError, match=complaint):
         model.compile(loss="hinge" if "label_smoothing" not in options else "nonsaturating", **options)
     assert (dict(model.rules), model.loss, model.optimizer) == before
+
+
+@pytest.mark.parametrize("build", [lapgan, srgan])
+def test_mismatched_labels_are_for_few(build):
+    """Even with classes a LAPGAN has none: it may hide labels, and a hidden one has no wrong one."""
+    with pytest.raises(ValueError, match="Mismatched labels are for a CGAN, or a DCGAN with classes"):
+        build(**({"classes": 3} if build is lapgan else {})).compile(mismatched=0.5)
 
 
 def test_checked_metrics():
