@@ -225,8 +225,8 @@ def deep_lapgan(**options):
 
 
 def noisy_lapgan(**options):
-    """Dropout in every discriminator, as in the authors' code."""
-    return lapgan(dropout=0.3, **options)
+    """Dropout in every discriminator, as in the authors' code; the class by inner products and biases."""
+    return lapgan(**{"dropout": 0.3, "projection": True, **options})
 
 
 def srgan(**options):

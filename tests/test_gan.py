@@ -71,6 +71,15 @@ def test_another_start():
     assert gan(kernel_initializer="he_normal").get_config()["kernel_initializer"] == "he_normal"
 
 
+def test_modes_are_kinds_of_images():
+    """Where all latents choose, there are as many images as modes; half of them leave the others to vary each."""
+    model, half = (gan(latent_size=8, modes=modes) for modes in (8, 4))
+    assert len(np.unique(model.generate(200, seed=0), axis=0)) == 8 == model.config["modes"]
+    assert len(np.unique(half.generate(200, seed=0), axis=0)) > 100 and gan().config["modes"] == 0
+    with pytest.raises(ValueError, match="modes is an integer of at least 1; saw 1.5"):
+        gan(modes=1.5)
+
+
 # --- the model --------------------------------------------------------------------------------------------------------
 
 

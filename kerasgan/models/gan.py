@@ -11,24 +11,26 @@ import keras
 from keras import layers
 
 from kerasgan import penalties
-from kerasgan.layers import Maxout
+from kerasgan.layers import LatentMixture, Maxout
 from kerasgan.models import networks, rules
 from kerasgan.models.generative import Generative
 
 
-def build_generator(image_shape, latent_size, units=(1200, 1200), kernel_initializer=None):
+def build_generator(image_shape, latent_size, units=(1200, 1200), kernel_initializer=None, modes=0):
     """Latents to images: hidden layers of rectifiers, then a sigmoid per pixel, stretched from [0, 1] to [-1, 1].
 
     Args:
         image_shape: (height, width, channels), of any size. latent_size: length of z. units: of the hidden layers.
         kernel_initializer: of the hidden layers, on latents as they are, such as "he_normal"; None: the authors'.
+        modes: how many of the latents choose one of as many kinds of images; 0: none, as in the paper.
 
     Returns:
         A functional model: (batch, latent_size) -> (batch, height, width, channels) in [-1, 1].
     """
-    x = z = keras.Input((latent_size,), name="latents")
+    z = keras.Input((latent_size,), name="latents")
+    x = LatentMixture(modes)(z) if modes else z
     if kernel_initializer is None:
-        x = layers.Rescaling(math.sqrt(3))(z)  # the authors draw from U(-sqrt 3, sqrt 3), whose variance is 1
+        x = layers.Rescaling(math.sqrt(3))(x)  # the authors draw from U(-sqrt 3, sqrt 3), whose variance is 1
     for count in units:
         start = networks.initializer(kernel_initializer, uniform(0.05))
         x = layers.Dense(count, "relu", kernel_initializer=start)(x)
@@ -77,6 +79,8 @@ class GAN(Generative):
         units: of the generator's hidden layers, [1200, 1200] in the authors' code.
         kernel_initializer: of these layers, on latents as they are drawn: a name such as "he_normal". None: as in the
             authors' code, U(-0.05, 0.05), on latents stretched to variance 1.
+        modes: how many of the latents choose, by the largest of them, one of as many kinds of images
+            (`kerasgan.layers.LatentMixture`); 0, as in the paper, by default.
         discriminator_units, pieces: of the discriminator's maxout layers, [240, 240] of 5 pieces.
         dropout: in the discriminator, the share dropped of the pixels and of each hidden layer, [0.2, 0.5].
         generator, discriminator: networks of your own instead: built models, or functions that build them.
@@ -94,6 +98,7 @@ class GAN(Generative):
         latent_size=None,
         units=(1200, 1200),
         kernel_initializer=None,
+        modes=0,
         discriminator_units=(240, 240),
         pieces=5,
         dropout=(0.2, 0.5),
@@ -109,11 +114,13 @@ class GAN(Generative):
         lists = dict(units=units, discriminator_units=discriminator_units, image_shape=shape)
         for name, counts in {**lists, "pieces": [pieces], "latent_size": [length]}.items():
             rules.check_counts(name, counts)
+        if modes:
+            rules.check_count("modes", modes)
         if len(dropout) != 2 or not all(0 <= share < 1 for share in dropout):
             raise ValueError(f"dropout is two shares in [0, 1), of the pixels and of each hidden layer; saw {dropout}.")
 
         def new_generator():
-            return build_generator(shape, length, units, kernel_initializer)
+            return build_generator(shape, length, units, kernel_initializer, modes)
 
         def new_discriminator():  # of what the generator makes: it is built first
             height, width, channels = self.generator.outputs[0].shape[1:]
@@ -126,7 +133,7 @@ class GAN(Generative):
         self.own = networks.passed(generator=generator, discriminator=discriminator)
         self.agree(given, latent_size)
         lists = dict(units=list(units), discriminator_units=list(discriminator_units), dropout=list(dropout))
-        self.config |= lists | dict(pieces=pieces, kernel_initializer=kernel_initializer)
+        self.config |= lists | dict(pieces=pieces, kernel_initializer=kernel_initializer, modes=modes)
 
     @classmethod
     def paper(cls, image_shape=None, **options):

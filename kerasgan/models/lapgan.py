@@ -41,6 +41,8 @@ class LAPGAN(Chain):
         dropout: the share dropped in every discriminator, 0.5.
         add: discriminators see the sum of doubled image and residual alone, as in the authors' code, and not both.
         label_dropout: the share of labels that are hidden in training, all 0: `generate` then draws of no class too.
+        projection: the class enters the discriminators as an inner product (Miyato and Koyama 2018), and every hidden
+            convolution of the generators as a bias; otherwise both as a plane beside the image, as in the paper.
         The rest is `Generative`'s; the networks are no others than these.
 
     Raises:
@@ -51,7 +53,8 @@ class LAPGAN(Chain):
     def __init__(
         self, image_shape=(32, 32, 3), *, base=8, latent_size=100, classes=None, units=(1200, 1200),
         discriminator_units=(600, 600), widths=None, discriminator_widths=None, kernel_size=7, convolutions=2,
-        discriminator_kernel_size=5, halve_to=None, dropout=0.5, add=False, label_dropout=0.0, pack=1, **kwargs,
+        discriminator_kernel_size=5, halve_to=None, dropout=0.5, add=False, label_dropout=0.0,
+        projection=False, pack=1, **kwargs,
     ):  # fmt: skip
         sizes = dict(base=base, latent_size=latent_size, kernel_size=kernel_size, convolutions=convolutions,
                      discriminator_kernel_size=discriminator_kernel_size)  # fmt: skip
@@ -70,16 +73,19 @@ class LAPGAN(Chain):
         rules.check_share("dropout", dropout)
         rules.check_share("label_dropout", label_dropout)
         rules.check_flag("add", add)
+        rules.check_flag("projection", projection)
         if label_dropout and classes is None:
             raise ValueError("label_dropout hides labels, and there are no classes: leave it at 0.")
+        if projection and classes is None:
+            raise ValueError("projection is of classes, and there are none: leave it out.")
 
         def new_generator():
-            sizes = (latent_size, units, lists["widths"], kernel_size, convolutions, classes)
+            sizes = (latent_size, units, lists["widths"], kernel_size, convolutions, classes, projection)
             return levels.build_generators(shapes, *sizes)
 
         def new_discriminator():
             sizes = (discriminator_units, lists["discriminator_widths"], discriminator_kernel_size, halve_to)
-            return levels.build_discriminators(shapes, *sizes, dropout, add, pack, classes)
+            return levels.build_discriminators(shapes, *sizes, dropout, add, pack, classes, projection)
 
         super().__init__(new_generator, new_discriminator, pack=pack, **kwargs)
         self.streams = [keras.random.SeedGenerator(random.stream(self.seed, i)) for i, _ in enumerate(shapes)]
@@ -88,6 +94,7 @@ class LAPGAN(Chain):
         given |= dict(discriminator_widths=discriminator_widths)
         self.config |= sizes | {name: values and list(values) for name, values in given.items()}
         self.config |= dict(halve_to=halve_to, dropout=dropout, add=add, label_dropout=label_dropout)
+        self.config |= dict(projection=projection)
         self.label_dropout = label_dropout
 
     @property
@@ -112,7 +119,7 @@ class LAPGAN(Chain):
         """A smaller one for few cores, trained as in Huang et al. 2024 (R3GAN): relativistic pairs, R1 + R2, compiled.
 
         Channels double with every halving, so that every level costs as much: 64 at 16x16 and 32 at 32x32, three 3x3
-        convolutions each. An image takes 42 million multiply-adds; with the authors' 7x7 ones of 64 channels 281.
+        convolutions each. An image takes 41 million multiply-adds; with the authors' 7x7 ones of 64 channels 281.
 
         Args:
             image_shape: (height, width, channels). options: the constructor's, instead.
@@ -122,8 +129,8 @@ class LAPGAN(Chain):
         widths = [32 * 2**i for i in reversed(range(above))]
         small = dict(units=[512, 512], discriminator_units=[512, 256], widths=widths, discriminator_widths=widths,
                      kernel_size=3, convolutions=3, discriminator_kernel_size=4, halve_to=4, dropout=0.0)  # fmt: skip
-        hidden = {"label_dropout": 0.1} if options.get("classes") else {}
-        model = cls(image_shape, **{**small, **hidden, **options})
+        labels = {"label_dropout": 0.1, "projection": True} if options.get("classes") else {}
+        model = cls(image_shape, **{**small, **labels, **options})
         adams = [keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=0.99) for _ in range(2)]
         model.compile(*adams, loss="relativistic", penalty=penalties.r1_r2(gamma), coarse_noise=0.05)
         return model

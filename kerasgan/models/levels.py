@@ -52,30 +52,32 @@ def build_base_generator(image_shape, latent_size, units, classes=None):
     return keras.Model(networks.together(*inputs), images, name=f"generator_{image_shape[0]}")
 
 
-def build_base_discriminator(image_shape, units, dropout, labels=None):
+def build_base_discriminator(image_shape, units, dropout, labels=None, projection=False):
     """The smallest images to scores: dense layers with dropout (the authors' code has two of 600).
 
     Args:
         image_shape: (height, width, channels); with packing, channels times the images judged together.
         units: of the hidden layers. dropout: the share dropped of each. labels: length of the label vector, if any.
+        projection: labels enter by `projected` alone, and not beside the image.
     """
     images, *its = inputs = [keras.Input(image_shape, name="images"), *label_input(labels)]
     x = layers.Flatten()(images)
-    x = layers.Concatenate()([x, *its]) if its else x
+    x = layers.Concatenate()([x, *its]) if its and not projection else x
     for i, count in enumerate(units):
         x = layers.LeakyReLU(0.2)(layers.Dense(count, kernel_initializer="he_normal")(x))
         x = layers.Dropout(dropout, seed=i)(x) if dropout else x
-    scores = layers.Dense(1, dtype="float32", name="scores")(x)
+    scores = projected(x, its if projection else [])
     return keras.Model(networks.together(*inputs), scores, name=f"discriminator_{image_shape[0]}")
 
 
-def build_generator(image_shape, width, kernel_size=7, convolutions=2, classes=None):
+def build_generator(image_shape, width, kernel_size=7, convolutions=2, classes=None, projection=False):
     """A plane of noise and the doubled image to the residual that it lacks, of deviation 1: linear at its end.
 
     Args:
         image_shape: (height, width, channels) of the level. width: channels of the hidden convolutions.
         kernel_size: of the hidden convolutions, 7 in the authors' code. convolutions: how many hidden ones.
         classes: how many, if there are any: the one-hot label becomes a plane (section 3.1).
+        projection: instead, every hidden convolution has a bias for each class.
 
     Returns:
         A functional model: [(batch, height, width, 1), (batch, *image_shape)], with classes a third (batch, classes),
@@ -84,15 +86,18 @@ def build_generator(image_shape, width, kernel_size=7, convolutions=2, classes=N
     height, breadth, channels = image_shape
     noise, coarse = keras.Input((height, breadth, 1), name="noise"), keras.Input(image_shape, name="coarse")
     labels = label_input(classes)
-    x = layers.Concatenate()([noise, coarse, *(plane(y, image_shape) for y in labels)])
+    x = layers.Concatenate()([noise, coarse, *(plane(y, image_shape) for y in labels if not projection)])
     for _ in range(convolutions):
         x = convolution(width, kernel_size)(x)
+        x = layers.Add()([x, *(bias(y, width) for y in labels)]) if labels and projection else x
         x = layers.ReLU()(x)
     residual = layers.Conv2D(channels, min(5, kernel_size), padding="same", dtype="float32", name="residual")(x)
     return keras.Model([noise, coarse, *labels], residual, name=f"generator_{height}")
 
 
-def build_discriminator(image_shape, width, kernel_size=5, halve_to=None, dropout=0.5, add=False, pack=1, labels=None):
+def build_discriminator(
+    image_shape, width, kernel_size=5, halve_to=None, dropout=0.5, add=False, pack=1, labels=None, projection=False
+):
     """A level's doubled image and a residual, real or generated, to scores.
 
     Args:
@@ -102,6 +107,7 @@ def build_discriminator(image_shape, width, kernel_size=5, halve_to=None, dropou
             as in the authors' code.
         add: D sees the sum of the two alone, as in the authors' code; otherwise both, side by side in the channels.
         pack: images judged together. labels: length of the label vector, if any; it becomes a plane.
+        projection: labels enter by `projected` instead.
 
     Returns:
         A functional model: (batch, height, width, pack * 2 * channels), with classes [that, (batch, labels)], -> logits
@@ -114,32 +120,35 @@ def build_discriminator(image_shape, width, kernel_size=5, halve_to=None, dropou
         parts, scale = ops.split(judged, 2 * pack, axis=-1), ResidualScale(name=f"scale_{height}")
         sums = [coarse + scale(residual) for coarse, residual in zip(parts[::2], parts[1::2], strict=True)]
         x = layers.Concatenate()(sums) if pack > 1 else sums[0]
-    x = layers.Concatenate()([x, *(plane(y, image_shape) for y in its)]) if its else x
+    x = layers.Concatenate()([x, *(plane(y, image_shape) for y in its)]) if its and not projection else x
     x = layers.LeakyReLU(0.2)(convolution(width, kernel_size)(x))
     for _ in range(1 if halve_to is None else max(1, math.ceil(math.log2(min(height, breadth) / halve_to)))):
         x = layers.LeakyReLU(0.2)(convolution(width if halve_to is None else 2 * width, kernel_size, strides=2)(x))
     x = layers.Flatten()(x)
     x = layers.Dropout(dropout, seed=height)(x) if dropout else x
-    scores = layers.Dense(1, dtype="float32", name="scores")(x)
+    scores = projected(x, its if projection else [])
     return keras.Model(networks.together(judged, *its), scores, name=f"discriminator_{height}")
 
 
-def build_generators(image_shapes, latent_size, units, widths, kernel_size, convolutions, classes=None):
+def build_generators(
+    image_shapes, latent_size, units, widths, kernel_size, convolutions, classes=None, projection=False
+):
     """The generators of all levels, chained; `widths` are those of the levels above the smallest, coarse to fine."""
     own = [build_base_generator(image_shapes[0], latent_size, units, classes)]
     for shape, width in zip(image_shapes[1:], widths, strict=True):
-        own.append(build_generator(shape, width, kernel_size, convolutions, classes))
+        own.append(build_generator(shape, width, kernel_size, convolutions, classes, projection))
     return chain(own, image_shapes, latent_size, classes)
 
 
 def build_discriminators(
-    image_shapes, units, widths, kernel_size=5, halve_to=None, dropout=0.5, add=False, pack=1, classes=None
-):
+    image_shapes, units, widths, kernel_size=5, halve_to=None, dropout=0.5, add=False, pack=1, classes=None,
+    projection=False,
+):  # fmt: skip
     """The discriminators of all levels as one; `widths` as above, of one image each: packing widens what they see."""
     (height, width, channels), labels = image_shapes[0], classes and pack * classes
-    own = [build_base_discriminator((height, width, pack * channels), units, dropout, labels)]
+    own = [build_base_discriminator((height, width, pack * channels), units, dropout, labels, projection)]
     for shape, width in zip(image_shapes[1:], widths, strict=True):
-        own.append(build_discriminator(shape, width, kernel_size, halve_to, dropout, add, pack, labels))
+        own.append(build_discriminator(shape, width, kernel_size, halve_to, dropout, add, pack, labels, projection))
     return judges(own, image_shapes, pack, labels)
 
 
@@ -240,6 +249,20 @@ def plane(labels, image_shape):
     """Labels as one more channel, by a dense layer (section 3.1)."""
     height, width, _ = image_shape
     return layers.Reshape((height, width, 1))(layers.Dense(height * width, "relu")(labels))
+
+
+def bias(labels, width):
+    """A number for each class and channel, the same everywhere: (batch, 1, 1, width)."""
+    return layers.Reshape((1, 1, width))(layers.Dense(width, use_bias=False)(labels))
+
+
+def projected(x, labels=()):
+    """Scores of features: w . x, with [labels] also (V y) . x (Miyato and Koyama 2018, eq. 4)."""
+    scores = layers.Dense(1, dtype="float32", name="scores")(x)
+    for y in labels:
+        own = layers.Dense(x.shape[-1], use_bias=False, name="classes")(y)
+        scores = layers.Add(dtype="float32")([scores, layers.Dot(1, dtype="float32")([own, x])])
+    return scores
 
 
 def convolution(filters, kernel_size, strides=1):
