@@ -64,6 +64,35 @@ if BACKEND == "tensorflow":
             y = function(x)
         return y, tape.gradient(y, x)
 
+    def once(scores, images):
+        """scores(images), (batch, 1), each of its own image alone; all players share one backward pass through them.
+
+        Players' losses differ in how they slope for each score. So what the second asks for, the slope of its loss for
+        the images, is the first's, times the ratio of the two for each image: a fifth of D's work less.
+        """
+
+        @tf.custom_gradient
+        def judged(images):
+            with tf.GradientTape() as tape:
+                tape.watch(images)
+                made = scores(images)
+            first = []  # (the slope of the first loss for the scores, for the images)
+
+            def back(slope, variables=()):
+                if first:
+                    of_scores, of_images = first
+                    ratio = tf.reshape(slope / of_scores, (-1, *[1] * (len(of_images.shape) - 1)))
+                    return of_images * ratio, [tf.zeros_like(v) for v in variables]  # which are not the second's
+                # No slope is 0, which would have no ratio: beside any other 1e-20 is nothing.
+                slope = tf.where(tf.abs(slope) < 1e-20, 1e-20, slope)
+                of_images, *of_weights = tape.gradient(made, [images, *variables], output_gradients=slope)
+                first.extend([slope, of_images])
+                return of_images, of_weights
+
+            return made, back
+
+        return judged(images)
+
     def accelerator():
         """The name of the GPU that Keras computes on; None: the CPU."""
         found = tf.config.list_physical_devices("GPU")
@@ -108,6 +137,10 @@ elif BACKEND == "torch":
             y = function(x)
             (slope,) = torch.autograd.grad(y.sum(), x, create_graph=True)
         return y, slope
+
+    def once(scores, images):
+        """scores(images); each player has a backward pass of its own here."""
+        return scores(images)
 
     def accelerator():
         """The name of the GPU that Keras computes on; None: the CPU."""

@@ -10,7 +10,7 @@ from cases import once, quick
 from goldens import GENERATIVE, GOLDENS
 from keras import ops
 
-from kerasgan import random
+from kerasgan import gradients, random
 from kerasgan.models import VARIANTS, networks
 from kerasgan.models.adversarial import Adversarial
 from kerasgan.models.generative import Generative
@@ -150,6 +150,25 @@ def test_discriminator_steps(golden):
     assert (
         int(twice.step) == twice.generator_optimizer.iterations == 1 and twice.discriminator_optimizer.iterations == 2
     )
+
+
+@pytest.mark.parametrize("loss", ["nonsaturating", pytest.param("relativistic", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("eagerly", [True, pytest.param(False, marks=pytest.mark.soak)])
+def test_one_backward_pass_for_both_players_is_two(golden, loss, eagerly, monkeypatch):
+    """The same gradients to 1e-5 of each tensor's largest."""
+    found, calls = [], []
+    for _ in range(2):
+        keras.utils.set_random_seed(3)
+        model = golden.build(seed=5)
+        if found:
+            monkeypatch.setattr(gradients, "once", lambda scores, images: calls.append(0) or scores(images))
+        model.compile(*sgd(1e4, 1e4), loss=loss, run_eagerly=eagerly)  # beside such steps weights are nothing
+        before = arrays(model.trainable_variables)
+        model.fit(*golden.data(8), batch_size=8, verbose=0)
+        found.append([new - old for new, old in zip(arrays(model.trainable_variables), before, strict=True)])
+    assert calls, "the golden's discriminator judges each image alone, and is known to"
+    for shared, apart in zip(*found, strict=True):
+        np.testing.assert_allclose(shared, apart, rtol=0, atol=1e-5 * np.abs(apart).max() + 1e-9)
 
 
 def test_pack(golden):

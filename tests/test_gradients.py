@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerasgan import distribution, gradients
-from kerasgan.gradients import agreed, losses_of, of_players, with_slope
+from kerasgan import distribution, gradients, losses
+from kerasgan.gradients import agreed, losses_of, of_players, once, with_slope
+from kerasgan.losses import LOSSES
 
 
 def sgd():
@@ -110,6 +111,33 @@ def test_the_value_beside_a_slope_is_differentiable():
 
 
 # --- replicas ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scores", [[0.0, -300.0, 300.0, 1.5], [-2.0, -1.0, 0.0, 1e4]])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_once_gives_each_player_its_own_slope(loss, scores):
+    """Of w x^2 for x alone; also where a loss is flat, or so sure that float32 calls its slope 0."""
+    scores, w = np.reshape(scores, (4, 1)).astype("float32"), keras.Variable([[1.0]])
+    x = np.sqrt(np.abs(scores))
+    start, real = keras.Variable(np.sign(scores) * x), ops.convert_to_tensor(np.float32([[0.5], [1], [-1], [2]]))
+    players = {"discriminator": ([w], sgd()), "generator": ([start], sgd())}
+
+    def play(judge):
+        def judged(images):
+            return ops.matmul(images * ops.abs(images), w)
+
+        fake = judge(judged, start + 0.0)
+        return {
+            "discriminator": losses.get(loss).discriminator(real, fake),
+            "generator": losses.get(loss).generator(real, fake),
+        }
+
+    (_, shared), (_, apart) = (
+        of_players(lambda judge=judge: play(judge), players) for judge in (once, lambda f, images: f(images))
+    )
+    for player in players:
+        np.testing.assert_allclose(shared[player][0], apart[player][0], rtol=1e-5, atol=1e-12)
+    assert np.isfinite(ops.convert_to_numpy(shared["generator"][0])).all()
 
 
 def test_the_backend_is_keras_own():

@@ -189,3 +189,29 @@ def test_shaped_adds_an_axis_across_workers_alone(monkeypatch, across):
     monkeypatch.setattr("kerasgan.replicas.across_workers", lambda: across)  # real ones are several processes
     logs = networks.shaped({"generator_loss": ops.convert_to_tensor(2.0)})
     assert logs["generator_loss"].shape == ((1,) if across else ()) and float(np.ravel(logs["generator_loss"])[0]) == 2
+
+
+def test_judges_alone():
+    """Known layers, nested ones too; not one's own, nor what mixes a batch, by a layer or by a bare operation."""
+
+    def network(*middle):
+        x = images = keras.Input((4, 4, 1))
+        for layer in middle:
+            x = layer(x)
+        return keras.Model(images, layers.Dense(1)(layers.Flatten()(x)))
+
+    class Own(layers.Layer):
+        def call(self, x):
+            return x
+
+    class Subclass(keras.Model):
+        pass
+
+    nested = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 3)])
+    mixing = keras.Sequential([keras.Input((4, 4, 1)), layers.BatchNormalization()])
+    assert networks.judges_alone(network()) and networks.judges_alone(network(layers.LeakyReLU(), nested))
+    for middle in (Own(), mixing, layers.BatchNormalization(), lambda x: x - ops.mean(x, axis=0)):
+        assert not networks.judges_alone(network(middle))
+    assert not networks.judges_alone(Subclass())
+    with networks.policy("mixed_float16"):
+        assert not networks.judges_alone(network(layers.Conv2D(2, 3)))

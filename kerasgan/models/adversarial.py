@@ -243,10 +243,14 @@ class Adversarial(Trainable):
         if self.rules["instance_noise"] is not None:
             deviation = self.scheduled(self.rules["instance_noise"])
             images = images + deviation * self.draw(images, ops.shape(images)[1:], "normal", seed)
-        judged = [networks.packed(images, self.pack)]
-        if labels is not None:
-            judged.append(ops.reshape(labels, (-1, self.pack * self.classes)))
-        return ops.cast(discriminator(networks.together(*judged), training=True), "float32")
+        judged = networks.packed(images, self.pack)
+        labels = [] if labels is None else [ops.reshape(labels, (-1, self.pack * self.classes))]
+
+        def scores(judged):
+            return ops.cast(discriminator(networks.together(judged, *labels), training=True), "float32")
+
+        alone = self.rules["penalty"] is None and networks.judges_alone(discriminator)
+        return gradients.once(scores, judged) if alone else scores(judged)
 
     def judge(self, scores, real, fake, seed=None):
         """(real scores, fake scores, the compiled gradient penalty: a scalar, 0 without one), from one pass of D."""

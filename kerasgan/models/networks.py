@@ -7,7 +7,16 @@ import numpy as np
 from keras import ops
 
 from kerasgan import replicas
-from kerasgan.layers import MinibatchDiscrimination, MinibatchStddev, SpectralNormalization
+from kerasgan.layers import ConcatenateLabels, Maxout, MinibatchDiscrimination, MinibatchStddev, SpectralNormalization
+
+ALONE = {  # layers in which no image meets another of its batch, and nothing has a state
+    *(getattr(keras.layers, name) for name in (
+        "InputLayer", "Identity", "Dense", "Conv2D", "Flatten", "Reshape", "Concatenate", "Add", "Multiply", "Dot",
+        "LeakyReLU", "ReLU", "Activation", "Dropout", "Rescaling", "AveragePooling2D", "MaxPooling2D",
+        "GlobalAveragePooling2D",
+    )),
+    Maxout, ConcatenateLabels,
+}  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -127,6 +136,18 @@ def statistics(*those):
 def looks_across(network):
     """The names of the layers in which an image depends on the others of its batch, in use as well as in training."""
     return [x.name for x in layers_of(network) if isinstance(x, MinibatchDiscrimination | MinibatchStddev)]
+
+
+def judges_alone(network):
+    """Whether it is known of its every layer that an image meets no other in it; never in float16.
+
+    Private: `operations` names what `layers` leaves out, such as a mean over the batch by `keras.ops`;
+    `test_judges_alone` would notice.
+    """
+    chain = isinstance(network, keras.Sequential)
+    every = network.layers if chain else getattr(network, "operations", [None])  # of a subclass nothing is known
+    alone = (judges_alone(x) if isinstance(x, keras.Model) else type(x) in ALONE for x in every)
+    return not is_half(network) and all(alone)
 
 
 def iterate(network):
