@@ -29,6 +29,16 @@ def trained(steps=3, **rules):
     return before, weights(model), logs
 
 
+def test_a_penalty_has_the_share_of_its_level(monkeypatch):
+    """Of 4x4, 8x8 and 16x16: a sixteenth, a quarter, the whole."""
+    model = deep_lapgan()
+    model.compile(loss="relativistic", penalty=penalties.r1_r2(0.5), run_eagerly=True)
+    monkeypatch.setattr(model, "judge", lambda scores, real, fake, seed: (scores(real), scores(fake), ops.ones(())))
+    logs = model.fit(IMAGES, LABELS, batch_size=8, verbose=0).history
+    assert [logs[f"penalty_{size}"] for size in model.sizes] == [[1 / 16], [1 / 4], [1]]
+    assert logs["penalty"] == [pytest.approx(1 + 1 / 4 + 1 / 16)]
+
+
 def weights(model):
     return {(player, level): arrays(model.level(player, level).weights)
             for player in ("generator", "discriminator") for level in range(3)}  # fmt: skip

@@ -115,7 +115,7 @@ class LAPGAN(Chain):
         return model
 
     @classmethod
-    def modern(cls, image_shape=(32, 32, 3), gamma=0.5, learning_rate=5e-4, **options):
+    def modern(cls, image_shape=(32, 32, 3), gamma=5.0, learning_rate=5e-4, **options):
         """A smaller one for few cores, trained as in Huang et al. 2024 (R3GAN): relativistic pairs, R1 + R2, compiled.
 
         Channels double with every halving, so that every level costs as much: 64 at 16x16 and 32 at 32x32, three 3x3
@@ -123,7 +123,8 @@ class LAPGAN(Chain):
 
         Args:
             image_shape: (height, width, channels). options: the constructor's, instead.
-            gamma: of R1 and R2, a number or a schedule over steps. learning_rate: of both Adams, beta_1 0, beta_2 0.99.
+            gamma: of R1 and R2 at the last level, a number or a schedule over steps.
+            learning_rate: of both Adams, beta_1 0, beta_2 0.99.
         """
         above = len(levels.shapes_of(tuple(image_shape), options.get("base", 8))) - 1
         widths = [32 * 2**i for i in reversed(range(above))]
@@ -146,8 +147,10 @@ class LAPGAN(Chain):
             train_levels: the heights of the levels that are trained, such as [16, 32]; None: all. The others rest.
             coarse_noise: deviation of noise on the doubled real images in training, for G and D alike: in use they are
                 generated ones, which differ from real ones (Ho et al. 2022, conditioning augmentation).
-            optimizers, options: `Adversarial.compile`'s; but `augment` is given (batch, height, width, 2 channels), the
-                doubled image and the residual, above the smallest level, where DiffAugment has no "color".
+            optimizers, options: `Adversarial.compile`'s; but a `penalty` has its weight at the last level, and at each
+                before a quarter of the next: gamma grows with the pixels (as in StyleGAN2-ADA's code, Karras et al.
+                2020). `augment` is given (batch, height, width, 2 channels), the doubled image and the residual, above
+                the smallest level, where DiffAugment has no "color".
 
         Raises:
             ValueError: no such level, or a value out of range.
@@ -200,6 +203,7 @@ class LAPGAN(Chain):
             return self.scores(images, *labels, discriminator=discriminator, seed=stream)
 
         real_scores, fake_scores, penalty = self.judge(scores, real, fake, stream)
+        penalty = penalty * (self.sizes[level] / self.sizes[-1]) ** 2
         return {
             "discriminator": self.discriminator_loss(real_scores, fake_scores) + penalty,
             "generator": self.loss.generator(real_scores, fake_scores),
