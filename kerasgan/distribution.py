@@ -187,8 +187,9 @@ def cluster_of(workers, index):
     workers = [w.strip() for w in workers.split(",")] if isinstance(workers, str) else list(workers)
     for address in workers:
         host, colon, port = str(address).rpartition(":")
-        if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
-            raise ValueError(f"A worker is host:port; saw {address!r}.")
+        bare = ":" in host and not (host.startswith("[") and host.endswith("]"))
+        if bare or not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
+            raise ValueError(f"A worker is host:port, or [host]:port by IPv6; saw {address!r}.")
     if twice := sorted({address for address in workers if workers.count(address) > 1}):
         raise ValueError(f"Each worker has an address of its own; {', '.join(twice)} is there twice.")
     if isinstance(index, bool) or not hasattr(index, "__index__") or not 0 <= index < len(workers):

@@ -33,24 +33,26 @@ def meet(workers, index, timeout):
 
 
 def listener(workers, index):
-    """The socket at which this worker is reached."""
-    door = socket.socket()
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after a worker of the same address has died
+    """The socket at which this worker is reached, by IPv6 too where the machine has it."""
+    both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
     try:
-        door.bind(("", port_of(workers[index])))
-        door.listen()
+        return socket.create_server(("", port_of(workers[index])), family=family, dualstack_ipv6=both)
     except OSError as error:
-        door.close()
         raise ConnectionError(
             f"Worker {index} cannot listen at {workers[index]} ({error.strerror}): is another one started with index"
             f" {index}, or the port taken?"
         ) from None
-    return door
 
 
 def port_of(address):
     """The port of "host:port"."""
     return int(address.rpartition(":")[2])
+
+
+def host_of(address):
+    """The host of "host:port", without the brackets of "[::1]:port"."""
+    return address.rpartition(":")[0].strip("[]")
 
 
 def receive(door, workers, timeout):
@@ -112,10 +114,9 @@ def refuse(guests, why):
 def call(workers, index, timeout):
     """The part of the others: call the chief, until it answers."""
     deadline = time.monotonic() + timeout
-    host = workers[0].rpartition(":")[0]
     while (left := deadline - time.monotonic()) > 0:
         try:
-            with socket.create_connection((host, port_of(workers[0])), timeout=left) as line:
+            with socket.create_connection((host_of(workers[0]), port_of(workers[0])), timeout=left) as line:
                 say(line, {"index": index, "workers": workers})
                 line.settimeout(left + 5)  # the chief, who came first, gives up first, and says of whom
                 answer = hear(line)

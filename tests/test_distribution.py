@@ -137,9 +137,10 @@ def test_clusters():
 @pytest.mark.parametrize(
     ("workers", "index", "words"),
     [
-        (["a"], 0, "A worker is host:port; saw 'a'"),
-        (["a:0"], 0, "A worker is host:port; saw 'a:0'"),
+        (["a"], 0, "A worker is host:port, or [host]:port by IPv6; saw 'a'"),
+        (["a:0"], 0, "A worker is host:port, or [host]:port by IPv6; saw 'a:0'"),
         (["a:99999"], 0, "saw 'a:99999'"),
+        (["::1:17"], 0, "or [host]:port by IPv6; saw '::1:17'"),
         (["a:1", "a:1"], 0, "Each worker has an address of its own; a:1 is there twice."),
         (["a:1", "b:2"], 2, "index is one of the 2 workers, 0 to 1; saw 2"),
         (["a:1", "b:2"], -1, "saw -1"),

@@ -7,14 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from kerasgan import rendezvous
-from kerasgan.rendezvous import call, hear, listener, meet, port_of, receive, refuse, say
+from kerasgan.rendezvous import call, hear, host_of, listener, meet, port_of, receive, refuse, say
 
 
 @pytest.fixture
 def addresses():
-    sockets = [socket.socket() for _ in range(3)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     found = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
     for each in sockets:
         each.close()
@@ -41,7 +39,16 @@ def test_all_come_and_leave_the_ports_free(addresses):
         for i in range(3):
             listener(addresses, i).close()
     assert meet(addresses[:1], 0, 10) is None, "alone there is nobody to wait for"
-    assert port_of("a:17") == 17
+    assert port_of("a:17") == 17 and host_of("a:17") == "a"
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="the machine has no IPv6")
+def test_by_ipv6(addresses):
+    """In brackets, as in a URL; the same door serves both."""
+    mixed = [f"[::1]:{port_of(addresses[0])}", addresses[1]]
+    assert host_of(mixed[0]) == "::1" and together((mixed, 0, 10), (mixed, 1, 10)) == [None, None]
+    with listener(addresses, 0) as door, socket.create_connection(("127.0.0.1", port_of(addresses[0]))):
+        door.accept()[0].close()
 
 
 def test_somebody_else_at_the_door(addresses, monkeypatch):
