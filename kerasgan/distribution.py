@@ -40,8 +40,9 @@ def strategy(kind="auto", devices=None, *, workers=None, index=None, timeout=TIM
             them, "mirrored" where there are several GPUs, and otherwise no strategy, as on torch.
         devices: of "one" a name; of "mirrored" names, or how many: all GPUs by default. Without GPUs a number makes so
             many logical CPU devices, to try it out. Of "tpu" its name or address.
-        workers: ["host:port", ...] of all workers, in one order everywhere, or that as one text with commas; instead of
-            TF_CONFIG. The first is the chief, which alone writes. index: which of them this is, from 0.
+        workers: ["host:port", ...] of all workers (by IPv6 "[host]:port"), in one order everywhere, or that as one text
+            with commas; instead of TF_CONFIG. The first is the chief, which alone writes. index: which of them this is,
+            from 0.
         timeout: seconds to wait for the other workers.
 
     Raises:
