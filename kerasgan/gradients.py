@@ -68,7 +68,7 @@ if BACKEND == "tensorflow":
         """scores(images), (batch, 1), each of its own image alone; all players share one backward pass through them.
 
         Players' losses differ in how they slope for each score. So what the second asks for, the slope of its loss for
-        the images, is the first's, times the ratio of the two for each image: a fifth of D's work less.
+        the images, is the first's, times the ratio of the two for each image: six passes through D, not seven.
         """
 
         @tf.custom_gradient
