@@ -286,9 +286,7 @@ def main():
             second = statistics.median(found)
             row = {"shape": shape, "step": name, "images/s": round(batch / second, 1)}
             at_once = "keras.io" not in name and "published" not in name  # whose products were counted
-            work = batch * (
-                3 * generator + (6 if "kerasgan" in name else 7) * discriminator
-            )  # G's way back is D's in ours
+            work = batch * (3 * generator + (7 - ("kerasgan" in name)) * discriminator)  # ours shares D's way back
             row["of the matrix rate"] = round(work / second / peak, 2) if at_once else ""
             rival = times.get(RIVALS.get(name))
             row["ours over it"] = interval([x / o for x, o in zip(found, rival, strict=True)]) if rival else ""
