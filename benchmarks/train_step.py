@@ -152,10 +152,12 @@ def keras_io(variant, shape, batch, **options):
 def pytorch(variant, shape, batch, compiled=False, published=False, half=False):
     """The same networks in PyTorch, channels last, fused Adam, gradients set to None."""
     import torch
+    import torch._functorch.config
     import torch_players
     from torch.nn.functional import softplus
 
     torch.manual_seed(0)
+    torch._functorch.config.donated_buffer = False  # or a graph that two players go back through cannot be compiled
     model, last = players_of(variant, shape), {"memory_format": torch.channels_last}
     players = [torch_players.translated(network) for network in (model.generator, model.discriminator)]
     generator, discriminator = (player.to(**last) for player in players)

@@ -1,5 +1,7 @@
 """Who descends which loss, slopes with respect to an input, and replicas that add up to one device."""
 
+import functools
+
 import goldens
 import keras
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from keras import ops
 
 from kerasgan import distribution, gradients, losses
-from kerasgan.gradients import agreed, losses_of, of_players, once, with_slope
+from kerasgan.gradients import agreed, fused, losses_of, of_players, once, with_slope
 from kerasgan.losses import LOSSES
 
 
@@ -198,6 +200,50 @@ def test_a_loss_scale_falls_on_all_replicas_or_on_none(found):
     assert np.isfinite(found["plain"]).tolist() == [True, False], "else the vote has nothing to decide"
     assert np.isinf(found["vote"]).all()
     assert found["vote, all finite"] == [pytest.approx(8 * x) for x in found["two"]]
+
+
+def move(optimizer, weights, slope):
+    optimizer.apply([slope * ops.ones((3, 1)), slope], weights)
+
+
+ADAMS = [
+    keras.optimizers.Adam,
+    lambda **options: keras.optimizers.Adam(beta_1=0.0, beta_2=0.99, clipnorm=0.1, **options),
+    lambda **options: keras.optimizers.AdamW(use_ema=True, ema_momentum=0.5, weight_decay=0.1, **options),
+    lambda **options: keras.optimizers.Adam(gradient_accumulation_steps=2, **options),
+    lambda **options: keras.optimizers.Adam(amsgrad=True, **options),
+]
+
+
+@pytest.mark.parametrize("new", ADAMS, ids=["plain", "clipped", "decayed, averaged", "accumulated", "amsgrad"])
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "graph"])
+def test_adam_moves_a_weight_by_one_kernel_as_keras_does(new, compiled):
+    """The same weights and the same state after five steps; and the kernel stands in the graph: AMSGrad has none."""
+    import tensorflow as tf
+
+    rng, found = np.random.default_rng(0), []
+    starts, slopes = [rng.normal(size=(3, 4)), rng.normal(size=4)], rng.normal(size=(5, 4)).astype("float32")
+    for adam in (fused(new(learning_rate=1e-2)), new(learning_rate=1e-2)):
+        weights = [keras.Variable(start.astype("float32")) for start in starts]
+        adam.build(weights)
+        step = tf.function(functools.partial(move, adam, weights))
+        for slope in slopes:
+            (step if compiled else step.python_function)(tf.constant(slope))
+        found.append([variable.numpy() for variable in (*weights, *adam.variables)])
+        definitions = step.get_concrete_function(tf.constant(slope)).graph.as_graph_def()
+        bodies = [definitions, *(f for f in definitions.library.function)]
+        nodes = [node.op for body in bodies for node in (body.node if body is definitions else body.node_def)]
+        assert nodes.count("ResourceApplyAdam") == (len(weights) if len(found) == 1 and not adam.amsgrad else 0)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_an_optimizer_of_the_users_own_and_others_are_left_alone():
+    class Own(keras.optimizers.Adam):
+        pass
+
+    for optimizer in (Own(), sgd(), keras.optimizers.Adam(amsgrad=True)):
+        assert fused(optimizer) is optimizer and "update_step" not in vars(optimizer)
 
 
 def test_accelerator():

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgan import replicas
+from kerasgan import gradients, replicas
 from kerasgan.layers import ConcatenateLabels, Maxout, MinibatchDiscrimination, MinibatchStddev, SpectralNormalization
 
 ALONE = {  # layers in which no image meets another of its batch, and nothing has a state
@@ -173,7 +173,7 @@ def is_half(network):
 
 def prepared(optimizer, network):
     """The optimizer, built on the network's weights, with a loss scale where the network computes in float16."""
-    optimizer = keras.optimizers.get(optimizer)
+    optimizer = gradients.fused(keras.optimizers.get(optimizer))
     if is_half(network) and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     if not optimizer.built:
