@@ -25,13 +25,12 @@ from kerasgan.models import VARIANTS, rules
 from kerasgan.models.generative import Generative
 from kerasgan.random import SEEDS
 
-OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": keras.optimizers.SGD,
+OPTIMIZERS = {name.lower(): getattr(keras.optimizers, name) for name in ("Adam", "AdamW", "RMSprop", "SGD")}
+CONTENTS = {
+    "vgg19": contents.VGG19,
+    "discriminator": contents.DiscriminatorFeatures,
+    "low_frequencies": contents.LowFrequencies,
 }
-CONTENTS = {"vgg19": contents.VGG19, "discriminator": contents.DiscriminatorFeatures}
 PLAYED = ("epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps", "choose", "validate_every")
 CROPPED = ("crop", "steps_per_epoch", "degradation", "start")
 SECTIONS = {

@@ -30,6 +30,22 @@ def test_pixels_by_hand(pair):
     assert float(contents.Pixels("mse")(real, fake)) == pytest.approx(((real - fake) ** 2).mean(), rel=1e-5)
 
 
+def test_low_frequencies_by_hand(pair):
+    """Beside the pixels' difference that of blurred pictures: a wave of the Nyquist frequency is not seen there."""
+    real, fake = pair
+    taps, apart = np.array([1, 4, 6, 4, 1]) / 16, real - fake
+    padded = np.pad(apart, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    rows = sum(tap * padded[:, i : i + 12] for i, tap in enumerate(taps))
+    blurred = sum(tap * rows[:, :, i : i + 10] for i, tap in enumerate(taps))
+    np.testing.assert_allclose(contents.blurred(apart), blurred, atol=1e-6)
+    expected = 3 * np.abs(blurred).mean() + 0.5 * np.abs(apart).mean()
+    assert float(contents.LowFrequencies(3.0, 0.5)(real, fake)) == pytest.approx(expected, rel=1e-5)
+    for frequency, kept in ((0, 1), (0.25, 0.73), (0.5, 0.25), (1, 0)):  # of the Nyquist frequency; cos^4(pi f / 2)
+        wave = np.cos(np.pi * frequency * np.arange(68))[None, None, :, None] * np.ones((1, 8, 1, 3))
+        seen = ops.convert_to_numpy(contents.blurred(wave.astype("float32")))[:, 2:-2, 2:-2]
+        assert np.abs(seen).max() == pytest.approx(kept, abs=0.01)
+
+
 def test_get(pair):
     assert contents.get("mse").kind == "mse" and contents.get(same := contents.Pixels()) is same
     with pytest.raises(ValueError, match="Unknown content 'l2'. There are: l1, mse"):
@@ -148,17 +164,20 @@ def test_half_precision_compares_in_float32(policy):
         model = srgan(channels=3)
         content = contents.Features(network(), ["map"])
     low, high = np.zeros((4, 8, 8, 3), "uint8"), np.full((4, 16, 16, 3), 200, "uint8")
-    for each in (content, contents.DiscriminatorFeatures()):
+    for each in (content, contents.DiscriminatorFeatures(), contents.LowFrequencies()):
         model.compile(content=each, run_eagerly=True)
         assert np.isfinite(model.fit(low, high, verbose=0).history["content_loss"]).all()
     assert {x.dtype for x in contents.in_float32([np.zeros(2, "float16")])} == {keras.ops.zeros(2).dtype}
 
 
-@pytest.mark.parametrize("kind", ["features", "discriminator"])
+@pytest.mark.parametrize("kind", ["features", "discriminator", "low_frequencies"])
 def test_networks_that_compare_do_not_learn_and_are_not_saved(kind, tmp_path):
     compares = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(2, 3, name="map")])
     features = contents.Features(compares, ["map"])
-    content = {"features": features, "discriminator": contents.DiscriminatorFeatures()}[kind]
+    content = {
+        "features": features, "discriminator": contents.DiscriminatorFeatures(),
+        "low_frequencies": contents.LowFrequencies(3.0, 0.5),
+    }[kind]  # fmt: skip
     model, before = srgan(), compares.get_weights()
     model.compile(content=content, run_eagerly=True)
     plain = len(srgan().weights)
