@@ -48,8 +48,7 @@ def players_of(variant, shape):
     """The variant with its networks of today: no BatchNorm and no dropout in the discriminator."""
     import kerasgan
 
-    plain = {"dropout": (0.0, 0.0)} if variant == "GAN" else {}
-    return getattr(kerasgan, variant)(shape, **plain)
+    return getattr(kerasgan, variant)(shape, **({"dropout": (0.0, 0.0)} if variant == "GAN" else {}))
 
 
 def products(model):
@@ -100,9 +99,9 @@ def ours(variant, shape, batch, **options):
 
 def adams():
     """One optimizer for each player, as in Radford et al. 2015."""
-    from keras.optimizers import Adam
+    import keras
 
-    return [Adam(2e-4, beta_1=0.5) for _ in range(2)]
+    return [keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2)]
 
 
 def keras_io(variant, shape, batch, **options):
@@ -158,9 +157,8 @@ def pytorch(variant, shape, batch, compiled=False, published=False, half=False):
 
     torch.manual_seed(0)
     torch._functorch.config.donated_buffer = False  # or a graph that two players go back through cannot be compiled
-    model, last = players_of(variant, shape), {"memory_format": torch.channels_last}
-    players = [torch_players.translated(network) for network in (model.generator, model.discriminator)]
-    generator, discriminator = (player.to(**last) for player in players)
+    model, last = players_of(variant, shape), dict(memory_format=torch.channels_last)
+    generator, discriminator = (torch_players.translated(x).to(**last) for x in (model.generator, model.discriminator))
     average = torch_players.translated(model.generator)
     means, weights = list(average.parameters()), list(generator.parameters())
     adam = [torch.optim.Adam(p.parameters(), 2e-4, (0.5, 0.999), fused=True) for p in (generator, discriminator)]

@@ -218,7 +218,7 @@ ADAMS = [
 @pytest.mark.parametrize("new", ADAMS, ids=["plain", "clipped", "decayed, averaged", "accumulated", "amsgrad"])
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "graph"])
 def test_adam_moves_a_weight_by_one_kernel_as_keras_does(new, compiled):
-    """The same weights and the same state after five steps; and the kernel stands in the graph: AMSGrad has none."""
+    """The same weights and the same state after five steps, by `adam_step`, whose kernel is in the graph."""
     import tensorflow as tf
 
     rng, found = np.random.default_rng(0), []
