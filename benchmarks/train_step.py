@@ -99,9 +99,9 @@ def ours(variant, shape, batch, **options):
 
 def adams():
     """One optimizer for each player, as in Radford et al. 2015."""
-    import keras
+    from keras.optimizers import Adam
 
-    return [keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2)]
+    return [Adam(2e-4, beta_1=0.5) for _ in range(2)]
 
 
 def keras_io(variant, shape, batch, **options):
@@ -157,7 +157,7 @@ def pytorch(variant, shape, batch, compiled=False, published=False, half=False):
 
     torch.manual_seed(0)
     torch._functorch.config.donated_buffer = False  # or a graph that two players go back through cannot be compiled
-    model, last = players_of(variant, shape), dict(memory_format=torch.channels_last)
+    model, last = players_of(variant, shape), {"memory_format": torch.channels_last}
     generator, discriminator = (torch_players.translated(x).to(**last) for x in (model.generator, model.discriminator))
     average = torch_players.translated(model.generator)
     means, weights = list(average.parameters()), list(generator.parameters())

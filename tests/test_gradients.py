@@ -231,9 +231,10 @@ def test_adam_moves_a_weight_by_one_kernel_as_keras_does(new, compiled):
             (step if compiled else step.python_function)(tf.constant(slope))
         found.append([variable.numpy() for variable in (*weights, *adam.variables)])
         definitions = step.get_concrete_function(tf.constant(slope)).graph.as_graph_def()
-        bodies = [definitions, *(f for f in definitions.library.function)]
-        nodes = [node.op for body in bodies for node in (body.node if body is definitions else body.node_def)]
-        assert nodes.count("ResourceApplyAdam") == (len(weights) if len(found) == 1 and not adam.amsgrad else 0)
+        bodies = [definitions.node, *(function.node_def for function in definitions.library.function)]
+        assert [node.op for body in bodies for node in body].count("ResourceApplyAdam") == (
+            len(weights) if len(found) == 1 and not adam.amsgrad else 0
+        )
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
