@@ -17,7 +17,7 @@ help:
 	@echo "make demo    load a pretrained GAN, draw digits, fine-tune it, export it"
 	@echo "make test    run all tests (PYTEST_ARGS='-k losses' for some)"
 	@echo "make soak    what takes long: processes killed at many steps, 10,000 spoilt files; under an hour"
-	@echo "make bench   measure speed and memory, and write the tables of benchmarks/README.md; half an hour"
+	@echo "make bench   measure speed and memory, and write the tables of benchmarks/README.md; 20 minutes"
 	@echo "make lint    ruff"
 	@echo "make zoo     the index, cards and table made from zoo/*/card.json"
 	@echo "make clean   remove $(VENV) and what was built"
