@@ -36,6 +36,7 @@ MODULES = {
     "upscale": "upscaling",
     "upscale_files": "upscaling",
     "export": "export",
+    "frequencies": "frequencies",
     "images": "images",
     "layers": "layers",
     "losses": "losses",

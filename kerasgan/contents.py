@@ -10,10 +10,10 @@ them are neither trained nor saved with the model.
 import functools
 
 import keras
-import numpy as np
 from keras import ops
 
 from kerasgan import names
+from kerasgan.frequencies import blurred
 from kerasgan.metrics import fingerprint
 
 
@@ -218,13 +218,6 @@ class DiscriminatorFeatures(Content):
     def get_config(self):
         """The arguments."""
         return {"weight": self.weight, "pixels": self.pixels}
-
-
-def blurred(pictures):
-    """Each channel under the binomial filter 1 4 6 4 1 of both directions; 0 outside."""
-    taps = np.array([1, 4, 6, 4, 1], "float32") / 16
-    kernel = np.repeat(np.outer(taps, taps)[..., None, None], pictures.shape[-1], axis=2)
-    return ops.depthwise_conv(pictures, kernel, padding="same")
 
 
 def activations(discriminator):
