@@ -57,7 +57,7 @@ class Pixels(Content):
 class LowFrequencies(Content):
     """The mean absolute difference of blurred pictures: the finer is left to D (Fritsche et al. 2019, 1911.07850).
 
-    The blur, 1 4 6 4 1, leaves 0.73 of a wave of a quarter of the Nyquist frequency, 0.25 of one of half of it.
+    The blur is `kerasgan.frequencies.blurred`; SRGAN's `discriminator_high_pass` is its other half.
 
     Args:
         weight: what that is multiplied by. pixels: the weight of the pixels' own beside it. Both are at least 0.
