@@ -141,6 +141,9 @@ def test_drawing_of_labels(tmp_path):
     assert within_one_level(images, model.generate(labels=labels, seed=7))
     other = exports.formats.drawing(model, exports.served(model, exports.input_shapes(model, None)).serve)
     np.testing.assert_array_equal(other(tf.constant(labels), tf.constant(7, tf.int64))["images"], images)
+    for wrong in ([0, 3], [-1, 0]):  # which would be no class at all
+        with pytest.raises(tf.errors.InvalidArgumentError, match="labels are integers from 0 to 2"):
+            serve(tmp_path / "serving", "generate", labels=tf.constant(wrong), seed=tf.constant(7, tf.int64))
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------

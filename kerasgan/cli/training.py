@@ -186,7 +186,7 @@ def export(name, output, format, float16, int8, as_json, **options):
 
     if not output:
         check_choice("format", format, FORMATS)
-        output = pathlib.Path(name).name.removesuffix(".keras") + FORMATS[format]
+        output = pathlib.Path(name).resolve().name.removesuffix(".keras") + FORMATS[format]
     model = zoo.load(name, metrics=False)
     options |= {"format": format, "precision": "int8" if int8 else "float16" if float16 else "float32"}
     value = (model if hasattr(model, "upscale") else generator(model, name)).export(output, **options)

@@ -60,7 +60,10 @@ def saved_model(model, path, shapes):
     signatures = {"serving_default": module.serve}
     if not is_upscaler(model):
         signatures["generate"] = module.generate = drawing(model, module.serve)
-    tf.saved_model.save(module, str(path), signatures)
+    try:
+        tf.saved_model.save(module, str(path), signatures)
+    except tf.errors.OpError as error:  # a full disk, as TensorFlow says it
+        raise OSError(f"The SavedModel could not be written: {error.message}") from error
 
 
 def drawing(model, serve):
@@ -73,6 +76,9 @@ def drawing(model, serve):
         return {"images": tf.cast(tf.clip_by_value(tf.round((images + 1) * 127.5), 0, 255), tf.uint8)}
 
     def of_labels(labels, seed):
+        said = f"labels are integers from 0 to {model.classes - 1}"
+        tf.debugging.assert_non_negative(labels, said)
+        tf.debugging.assert_less(labels, model.classes, said)
         return drawn(tf.shape(labels)[0], seed, tf.one_hot(labels, model.classes))
 
     wanted = tf.TensorSpec((None,), tf.int32, "labels") if model.conditional else tf.TensorSpec((), tf.int32, "n")

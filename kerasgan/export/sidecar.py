@@ -62,7 +62,7 @@ def fresh_inputs(model, batch_size=None, size=None, count=CHECKED, seed=SEED):
         n, (height, width), channels = batch_size or 2, size or SIZE, model.image_shape[-1]
         small = np.random.default_rng(seed).uniform(-1, 1, (n, -(-height // 4), -(-width // 4), channels))
         low = small.repeat(4, axis=1).repeat(4, axis=2)[:, :height, :width].astype("float32")  # it has edges
-        return {"low": low}, f"{n} pictures of blocks, {height}x{width}, of seed {seed}"
+        return {"low": low}, f"{n} picture{'s' * (n > 1)} of blocks, {height}x{width}, of seed {seed}"
     n = -(-count // (batch_size or 1)) * (batch_size or 1)
     arrays = model.inputs_of(seed, range(n))  # the labels are i mod classes
     return dict(zip(input_shapes(model, batch_size), arrays, strict=True)), f"{n} latents of seed {seed}"
