@@ -61,12 +61,8 @@ def export(model, filepath, format=None, precision="float32", batch_size=None, o
         (place / "new").mkdir()
         made = place / "new" / path.name  # no name of the user's is one of ours
         calibrated = write(model, made, format, precision, batch_size, size)
-        description = {
-            "path": str(path),
-            **sidecar.describe(model, format, precision, made, batch_size, size),
-            **calibrated,
-        }
-        write_json(place / "side-car", description)
+        measured = sidecar.describe(model, format, precision, made, batch_size, size)
+        write_json(place / "side-car", description := {"path": str(path)} | measured | calibrated)
         put(made, path, place / "old")
         (place / "side-car").replace(beside)
     return description
