@@ -59,9 +59,23 @@ def write_atomically(path, write, size=0):
         temporary.unlink(missing_ok=True)
 
 
+def json_text(value):
+    """A value as JSON that every reader knows (RFC 8259): NaN and infinity, of which it has no word, as null."""
+    return json.dumps(finite(value), indent=2, allow_nan=False)
+
+
+def finite(value):
+    """The value, with None for every float in it that is not finite."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_json(path, value):
-    """Write a value as JSON, atomically."""
-    text = json.dumps(value, indent=2) + "\n"
+    """Write a value as JSON, atomically, as `json_text` has it."""
+    text = json_text(value) + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 

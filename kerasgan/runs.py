@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -107,7 +108,8 @@ class History(keras.callbacks.Callback):
             begun = self.epochs[-1]["step"] if self.epochs else 0
             share = (step - self.first) / (step - begun)
             summed = {name for name in values if name in earlier and not name.startswith("val_")}
-            values |= {name: share * values[name] + (1 - share) * earlier[name] for name in summed}
+            was = {name: math.nan if earlier[name] is None else earlier[name] for name in summed}  # JSON has no NaN
+            values |= {name: share * values[name] + (1 - share) * was[name] for name in summed}
             seconds += earlier["seconds"]
         self.epochs.append({"epoch": epoch + 1, "step": step, "seconds": round(seconds, 2), **values})
         write_json(self.path, self.epochs)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 
 import pytest
@@ -79,6 +80,18 @@ def test_write_json(tmp_path):
         files.write_json(tmp_path / "x.json", {1, 2})
     assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == value
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_json_text_has_null_for_what_is_not_finite():
+    value = {"psnr": math.inf, "rows": [1.5, -math.inf, (math.nan, "x")], "n": 3, "none": None, "yes": True}
+
+    def no_json(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    text = files.json_text(value)
+    read = json.loads(text, parse_constant=no_json)
+    assert read == {"psnr": None, "rows": [1.5, None, [None, "x"]], "n": 3, "none": None, "yes": True}
+    assert math.isinf(value["psnr"]), "the value itself stays"
 
 
 def test_put_between(tmp_path):

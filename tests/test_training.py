@@ -207,6 +207,11 @@ def test_history_puts_an_interrupted_epoch_together(tmp_path):
     assert len(runs.History(path, since=9).epochs) == 2, "what came after the checkpoint is forgotten"
     assert runs.History(path).epochs == [], "a new run starts anew"
 
+    part(runs.History(path), 0, 2, np.nan)
+    part(again := runs.History(path, since=2), 0, 4, 1.0)
+    assert json.loads(path.read_text())[0]["generator_loss"] is None, "what was lost in its first part stays lost"
+    assert np.isnan(again.epochs[0]["generator_loss"])
+
 
 # --- refused ----------------------------------------------------------------------------------------------------------
 

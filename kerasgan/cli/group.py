@@ -1,12 +1,12 @@
 """What the commands share: how a mistake is answered, and how a result is shown."""
 
-import json
 import os
 import warnings
 
 import click
 
 from kerasgan import __version__
+from kerasgan.files import json_text
 from kerasgan.names import nearest
 
 # What our own checks raise. Anything else is a bug of ours, and shows its traceback.
@@ -68,7 +68,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on st
 
 def show(value, as_json, text):
     """Print a value as JSON, or as the text that `text(value)` makes of it."""
-    click.echo(json.dumps(value, indent=2) if as_json else text(value))
+    click.echo(json_text(value) if as_json else text(value))
 
 
 def generator(model, name):
