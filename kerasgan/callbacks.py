@@ -61,9 +61,12 @@ class StopOnNaN(keras.callbacks.Callback):
         if self.good is None:
             return f"{message}, and the weights were not finite before training: load good ones first."
         step, values = self.good
+        hint = ""
+        if getattr(self.model, "conditional", False):
+            hint = f", and look for labels that are not in 0 to {self.model.classes - 1}"
         for variable, kept in zip(self.model.state, values, strict=True):
             variable.assign(kept)
-        return f"{message}; the weights are those of step {step}, the last good ones. Try a lower learning rate."
+        return f"{message}; the weights are those of step {step}, the last good ones. Try a lower learning rate{hint}."
 
 
 class CollapseWatch(keras.callbacks.Callback):
@@ -195,7 +198,10 @@ class SampleGrid(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Write the grid, of the average."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        grid = plotting.grid(self.model.generate(self.n, seed=self.seed))
+        model, columns = self.model, None
+        if model.conditional and model.classes <= self.n and not getattr(model, "label_dropout", 0):
+            columns = model.classes  # image i is of class i mod classes: a class is a column
+        grid = plotting.grid(model.generate(self.n, seed=self.seed), columns)
         self.last = self.folder / f"epoch-{epoch + 1:04d}.png"
         images.write(self.last, grid)
 

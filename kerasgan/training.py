@@ -13,7 +13,7 @@ from kerasgan import data, entries, extractors, names, random, recipes, replicas
 from kerasgan.callbacks import BestPair, CollapseWatch, SampleGrid, StopOnNaN
 from kerasgan.checkpoints import Checkpoints, SaveCheckpoints
 from kerasgan.metrics.features import check_shape, fingerprint
-from kerasgan.models import networks, rules
+from kerasgan.models import networks
 from kerasgan.runs import History, check_run, held, run_folder
 
 
@@ -150,7 +150,7 @@ def prepared(recipe):
     dataset = data.read(
         recipe["data"]["train"], batch_size=settings["batch_size"], seed=seed, image_shape=model.image_shape
     )
-    rules.check_labelled(model, dataset)
+    model.check_labelled(dataset.labels)
     check_class_names(recipe["card"].get("class_names"), model)
     validation, metrics = selection(recipe, model)
     recipes.compile_model(model, recipe["compile"], settings["epochs"] * len(dataset), metrics)

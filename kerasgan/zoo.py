@@ -99,7 +99,7 @@ def info(name):
     return find(name)[1]
 
 
-def load(name, *, metrics=True, **changes):
+def load(name, *, metrics=True, freeze_discriminator=0, **changes):
     """A trained model, compiled and ready: to sample, fine-tune, measure or export.
 
         >>> load("dcgan_mnist").generate(16, seed=7).shape
@@ -110,6 +110,7 @@ def load(name, *, metrics=True, **changes):
     Args:
         name: of an entry, or the path of an entry's folder or of a `.keras` file.
         metrics: whether an entry's extractor is loaded too, as a metric; who only draws saves its time.
+        freeze_discriminator: layers of its discriminator that fine-tuning leaves as they are, where images are few.
         changes: image_shape=, classes= or other arguments of the variant, of a model to fine-tune on other data: it
             takes over what fits (`kerasgan.models.transfer`), without the metric, which is for the entry's images.
 
@@ -122,12 +123,14 @@ def load(name, *, metrics=True, **changes):
             variant refuses, or of what is no entry of a variant. TypeError: arguments that it does not have.
     """
     name = os.fspath(name)
+    frozen = {"freeze_discriminator": freeze_discriminator} if freeze_discriminator else {}
     if name.endswith(".keras"):
-        check_unchanged(name, changes)
+        check_unchanged(name, changes | frozen)
         return load_keras(name)
     folder, card = find(name)
     if card["kind"] != "generator":
-        check_unchanged(name, changes)
+        check_unchanged(name, changes | frozen)
+    card |= {"compile": card.get("compile", {}) | frozen}
     tell_licence(card["name"], card.get("commercial"), card["licences"].get("weights"), card["licences"].get("data"))
     if changes:
         return changed(folder, card, changes)
@@ -268,7 +271,7 @@ def verify(name):
     """Make an entry's golden images again, and compare.
 
     Returns:
-        {"name", "images", "pixels", "max_difference" (grey levels), "differing" (pixels off by any), "ok"}; ok means at
+        {"name", "images", "pixels", "differing" (pixels off by any), "max_difference" (grey levels), "ok"}; ok means at
         most one grey level in at most 1e-4 of the pixels: two machines round differently.
     """
     import numpy as np
@@ -278,14 +281,8 @@ def verify(name):
     made, logits = answers(card["kind"], restore(folder, card), golden), card["kind"] == "extractor"
     difference = np.abs(made - golden["logits"]) if logits else np.abs(made.astype(int) - golden["images"])
     ok = difference.max() <= (1e-3 if logits else 1) and (logits or (difference > 0).mean() <= 1e-4)
-    return {
-        "name": card["name"],
-        "images": len(difference),
-        "pixels": difference.size,
-        "max_difference": difference.max().item(),
-        "differing": int((difference > 0).sum()),
-        "ok": bool(ok),
-    }
+    counts = {"images": len(difference), "pixels": difference.size, "differing": int((difference > 0).sum())}
+    return {"name": card["name"], **counts, "max_difference": difference.max().item(), "ok": bool(ok)}
 
 
 def answers(kind, model, golden):

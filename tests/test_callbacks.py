@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from goldens import cgan
 from PIL import Image
 
 from kerasgan import DCGAN, callbacks, images
@@ -117,6 +118,15 @@ def test_sample_grid_draws_the_same_latents_after_every_epoch(tmp_path):
     model.fit(pictures(8), batch_size=4, epochs=1, verbose=0, callbacks=[callbacks.SampleGrid(folder, n=6, seed=3)])
     with Image.open(folder / "animation.gif") as animation:
         assert getattr(animation, "n_frames", 1) == 1
+
+
+@pytest.mark.parametrize(("n", "shape"), [(6, (2, 3)), (2, (1, 2))])
+def test_in_a_sample_grid_a_class_is_a_column(tmp_path, n, shape):
+    model = cgan()
+    model.compile()
+    photos = np.random.default_rng(0).integers(0, 256, (6, 15, 18, 1)).astype("uint8")
+    model.fit(photos, np.arange(6) % 3, verbose=0, callbacks=[callbacks.SampleGrid(tmp_path, n=n)])
+    assert images.read(tmp_path / "epoch-0001.png").shape == (shape[0] * 17 + 2, shape[1] * 20 + 2, 1)
 
 
 # --- the best pair ----------------------------------------------------------------------------------------------------

@@ -78,6 +78,13 @@ def test_projection():
     np.testing.assert_allclose(same, features, rtol=1e-6)  # f knows nothing of the class
 
 
+def test_projection_is_of_the_discriminator_that_is_built():
+    own = cgan().discriminator
+    with pytest.raises(ValueError, match="projection is of the discriminator that is built here"):
+        CGAN((15, 18, 1), classes=3, discriminator=own, projection=True)
+    assert not CGAN.modern((15, 18, 1), classes=3, discriminator=own).config["projection"]
+
+
 @pytest.mark.parametrize("projection", [False, True])
 def test_the_discriminator_listens_to_the_class(projection):
     model = cgan(projection=projection)
@@ -132,6 +139,12 @@ def test_it_learns_which_class_is_which():
     wanted = np.arange(30) % 3
     drawn = model.generate(labels=wanted, seed=0).reshape(30, 3, 27).mean(axis=2)
     np.testing.assert_array_equal(drawn.argmax(axis=1), wanted)
+
+
+def test_one_class_has_no_other():
+    model = cgan(classes=1)
+    with pytest.raises(ValueError, match="of two classes or more"):
+        model.compile(mismatched=0.25)
 
 
 def test_mismatched_labels():

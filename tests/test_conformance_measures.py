@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from cases import quick
 from goldens import GENERATIVE
 from keras import ops
@@ -131,7 +132,7 @@ def test_labels_for_a_model_without_classes(golden):
 
 
 def test_labels_that_are_not_the_classes(golden):
-    """Missing, out of range, of another number or type: told before the first step; in a stream, at the step."""
+    """Missing, out of range, of another number or type: told before the first step; in a later batch, at its step."""
     model, (images, *labels) = golden.build(), golden.data(8)
     if not model.conditional:
         pytest.skip("this variant has no classes")
@@ -153,9 +154,24 @@ def test_labels_that_are_not_the_classes(golden):
         model.fit(data.from_arrays(images, batch_size=8), verbose=0)
     with pytest.raises(ValueError, match="these have no labels"):
         model.fit(data.from_arrays(images, batch_size=8).stream(), steps_per_epoch=1, verbose=0)
+    streams = {
+        f"saw labels 0 to {golden.classes}": beyond,
+        r"saw int32 \(8, 1\)": labels[:, None].astype("int32"),
+        "saw float64": labels / 1.0,
+    }
+    for complaint, given in streams.items():
+        stream = tf.data.Dataset.from_tensor_slices((images, given)).batch(8)
+        for look in (model.fit, model.evaluate):
+            with pytest.raises(ValueError, match=complaint):
+                look(stream, verbose=0)
+    with pytest.raises(ValueError, match="these have no labels"):
+        model.fit(tf.data.Dataset.from_tensor_slices(images).batch(8), verbose=0)
     assert int(model.step) == 0
-    with pytest.raises(FloatingPointError, match="became nan at step 1"):
-        model.fit(data.from_arrays(images, beyond, batch_size=8).stream(), steps_per_epoch=1, verbose=0)
+    later = tf.data.Dataset.from_tensor_slices((images, np.sort(beyond))).batch(4)  # nobody looks at its second batch
+    with pytest.raises(
+        FloatingPointError, match=f"became nan at .* look for labels that are not in 0 to {beyond.max() - 1}"
+    ):
+        model.fit(later, verbose=0)
     for given, complaint in {
         (): "a list of at least one",
         (0, 1): "a list of n = 3",

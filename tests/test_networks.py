@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from goldens import dcgan
 from keras import layers, ops
 
 from kerasgan.layers import MinibatchDiscrimination, MinibatchStddev, SpectralNormalization
@@ -119,6 +120,20 @@ def test_has_batch_normalization():
     assert networks.has_batch_normalization(small(layers.BatchNormalization()))
     assert networks.has_batch_normalization(keras.Sequential([keras.Input((4,)), small(layers.BatchNormalization())]))
     assert not networks.has_batch_normalization(small(layers.LayerNormalization()))
+
+
+def test_writes_kernels():
+    """Keras' own spectral normalisation, and its kernel at two calls."""
+    images, its = keras.Input((16, 16, 1)), layers.SpectralNormalization(layers.Conv2D(2, 4, 4))
+    network = keras.Model(images, layers.Dense(1)(layers.Flatten()(its(images))))
+    before = ops.convert_to_numpy(its.layer.kernel).copy()
+    network(np.ones((1, 16, 16, 1), "float32"), training=True)
+    assert not np.array_equal(before, its.layer.kernel), "else it may be allowed"
+    assert networks.writes_kernels(network) == [its.name] and networks.writes_kernels(dcgan().discriminator) == []
+    with pytest.raises(
+        ValueError, match="^The discriminator has spectral_normalization.* use kerasgan.layers.Spectral"
+    ):
+        dcgan(discriminator=network)
 
 
 def test_looks_across():

@@ -30,7 +30,10 @@ def model():
         ({"label_smoothing": "0.1"}, r"label_smoothing lies in \[0, 0.5\); saw '0.1'"),
         ({"label_smoothing": None}, r"label_smoothing lies in \[0, 0.5\); saw None"),
         ({"mismatched": 1.0}, r"mismatched lies in \[0, 1\); saw 1.0"),
-        ({"mismatched": 0.5}, "Mismatched labels are for a CGAN, or a DCGAN with classes: leave mismatched at 0"),
+        (
+            {"mismatched": 0.5},
+            "Mismatched labels are for a CGAN or DCGAN of two classes or more",
+        ),
         ({"instance_noise": float("inf")}, "instance_noise is None, a deviation >= 0"),
         ({"metrics": "fid"}, r"metrics is a list of metrics of real and generated images.*; saw 'fid'"),
         ({"metrics": ["mse"]}, r"metrics is a list .*; saw \['mse'\]"),
@@ -48,7 +51,7 @@ def test_compile(model, options, complaint):
 @pytest.mark.parametrize("build", [lapgan, srgan])
 def test_mismatched_labels_are_for_few(build):
     """Even with classes a LAPGAN has none: it may hide labels, and a hidden one has no wrong one."""
-    with pytest.raises(ValueError, match="Mismatched labels are for a CGAN, or a DCGAN with classes"):
+    with pytest.raises(ValueError, match="Mismatched labels are for a CGAN or DCGAN of two classes"):
         build(**({"classes": 3} if build is lapgan else {})).compile(mismatched=0.5)
 
 
@@ -228,6 +231,34 @@ def test_batches_that_may_not_divide():
         model.fit(images.batch(4), verbose=0)
     for whole in (images.batch(4, drop_remainder=True), data.from_arrays(np.zeros((4, 16, 16, 1)), batch_size=4)):
         rules.check_remainder(model, whole)
+    with pytest.raises(ValueError, match="have to divide by 2 .*, and the last one of this InTwos has 1 images: leave"):
+        model.fit(InTwos(7), verbose=0)
+    with pytest.raises(ValueError, match="the last one of this Loader has 3 images: leave it out"):
+        rules.check_remainder(model, Loader(11, drop_last=False))
+    for whole in (InTwos(8), Loader(11, drop_last=True), Loader(10, drop_last=False)):
+        rules.check_remainder(model, whole)
     model = dcgan()
     model.compile()
     rules.check_remainder(model, images.batch(4))
+    assert data.remainder(InTwos(7), 1) == data.remainder(np.zeros(3), 2) == ""
+
+
+class InTwos(keras.utils.PyDataset):
+    """So many images in batches of two; the last one, if their number is odd, of one."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.n = n
+
+    def __len__(self):
+        return -(-self.n // 2)
+
+    def __getitem__(self, index):
+        return np.zeros((min(2, self.n - 2 * index), 16, 16, 1), "uint8")
+
+
+class Loader:
+    """What is known of a torch DataLoader."""
+
+    def __init__(self, n, drop_last):
+        self.dataset, self.batch_size, self.drop_last = range(n), 4, drop_last

@@ -8,7 +8,7 @@ import pytest
 from goldens import cgan, dcgan
 
 import kerasgan
-from kerasgan import data, losses, penalties
+from kerasgan import losses, penalties
 from kerasgan.layers import MinibatchStddev
 from kerasgan.models import adversarial, networks, rules
 
@@ -290,10 +290,10 @@ def test_checked_labels(plain):
 
 
 def test_check_labelled(plain):
-    images = np.zeros((4, 15, 18, 1), "uint8")
-    rules.check_labelled(cgan(), data.from_arrays(images, [0, 1, 2, 0], batch_size=2))
-    for model, x in ((plain, data.from_arrays(images, batch_size=2)), (cgan(), "a stream: nobody looks into it")):
-        rules.check_labelled(model, x)
-    refused(ValueError, rules.unlabelled(cgan()), rules.check_labelled, cgan(), data.from_arrays(images, batch_size=2))
-    with pytest.raises(ValueError, match="saw labels 0 to 3"):
-        rules.check_labelled(cgan(), data.from_arrays(images, [0, 1, 2, 3], batch_size=2))
+    cgan().check_labelled(np.array([0, 1, 2, 0]))
+    for labels in (None, np.array([7])):
+        plain.check_labelled(labels)
+    refused(ValueError, rules.unlabelled(cgan()), cgan().check_labelled, None)
+    for labels, seen in (([0, 1, 2, 3], "saw labels 0 to 3"), ([[0], [1]], r"saw int64 \(2, 1\)"), ([0.5], "float64")):
+        with pytest.raises(ValueError, match=seen):
+            cgan().check_labelled(np.array(labels))

@@ -237,6 +237,21 @@ def test_load_for_other_images(tiny_zoo, capsys):
     )
 
 
+def test_load_with_layers_that_rest(tiny_zoo):
+    """The rules on the card stay, and the first layer of the discriminator."""
+    free, model = kerasgan.load("tiny", metrics=False), kerasgan.load("tiny", metrics=False, freeze_discriminator=1)
+    assert model.rules["loss"] == free.rules["loss"] and vars(model.rules["penalty"]) == vars(free.rules["penalty"])
+    kernels = [ops.convert_to_numpy(v).copy() for v in model.discriminator.trainable_variables]
+    model.fit(model.generate(4, seed=1), batch_size=4, verbose=0)
+    stays = [
+        np.array_equal(old, new) for old, new in zip(kernels, model.discriminator.trainable_variables, strict=True)
+    ]
+    assert stays[0] and not all(stays)
+    assert kerasgan.load("tiny", image_shape=(28, 28, 3), freeze_discriminator=1).rules["freeze_discriminator"] == 1
+    with pytest.raises(ValueError, match="x.keras can be loaded as it is alone: freeze_discriminator"):
+        kerasgan.load("x.keras", freeze_discriminator=1)
+
+
 def test_what_is_no_entry_of_a_variant_is_loaded_as_it_is(tmp_path):
     with pytest.raises(ValueError, match="lenet_mnist can be loaded as it is alone: classes are for generators"):
         kerasgan.load("lenet_mnist", classes=3)

@@ -70,6 +70,9 @@ def test_a_generator_draws_as_well_as_its_kind_must(folder):
     if card["kind"] == "generator":
         distance = numbers["frechet_distance"]
         assert distance["value"] / distance["real"] <= 15
+    if card["kind"] == "generator" and card.get("class_names"):
+        agreement = numbers["label_agreement"]
+        assert agreement["value"] >= 0.98 * agreement["real"], "labels that it does not draw"
     if folder.name == "dcgan_mnist":
         assert numbers["smallest_class"]["value"] >= 0.07 and numbers["largest_class"]["value"] <= 0.13
 

@@ -1,6 +1,6 @@
 """Images to train on: from tensorflow-datasets, folders of pictures, arrays and .npz; held in memory, decoded once."""
 
-from kerasgan.data.dataset import Dataset, Stream, dataset_of, from_arrays, peek, pipeline, some
+from kerasgan.data.dataset import Dataset, Stream, dataset_of, from_arrays, peek, pipeline, remainder, some
 from kerasgan.data.pair_sources import (
     measured_of,
     pairs_from,
@@ -33,6 +33,7 @@ __all__ = [
     "pictures_from_folder",
     "pipeline",
     "read",
+    "remainder",
     "resize",
     "some",
     "with_channels",

@@ -149,13 +149,15 @@ def from_arrays(images, labels=None, *, batch_size=128, seed=0, shuffle=True, va
     return Dataset(images, labels, batch_size=batch_size, seed=seed, shuffle=shuffle, class_names=class_names)
 
 
-def dataset_of(x, y=None, *, batch_size=None, seed=0, shuffle=True, value_range=None, image_shape=None):
+def dataset_of(x, y=None, *, batch_size=None, seed=0, shuffle=True, value_range=None, image_shape=None,
+               check_labels=lambda labels: None):  # fmt: skip
     """What `fit` trains on: arrays become a dataset, the rest stays what it is after a look at its first batch.
 
     Args:
         x: an array, a Dataset, a tf.data.Dataset, a PyDataset, a Python generator, ... y: labels of an array.
         batch_size: of an array; 128 by default, or all if there are fewer. shuffle: an array or not.
-        image_shape: what the model takes.
+        image_shape: what the model takes. check_labels: is given the labels, of a stream those of its first batch;
+            None where there are none.
 
     Returns:
         (what to train on, how many images a batch has; None where there is no batch to look at).
@@ -170,6 +172,7 @@ def dataset_of(x, y=None, *, batch_size=None, seed=0, shuffle=True, value_range=
         batch_size = batch_size or max(1, min(128, len(x)))
         x = from_arrays(x, y, batch_size=batch_size, seed=seed, shuffle=shuffle, value_range=value_range,
                         image_shape=image_shape)  # fmt: skip
+        check_labels(x.labels)
         return x, batch_size
     if value_range is not None:
         raise ValueError("value_range is for arrays: scale a tf.data.Dataset with map(lambda x: 2 * x - 1).")
@@ -180,12 +183,14 @@ def dataset_of(x, y=None, *, batch_size=None, seed=0, shuffle=True, value_range=
         if dataset is x and x.shuffle and not shuffle:
             raise ValueError("shuffle=False is for arrays: this Dataset shuffles; make it with shuffle=False.")
         pictures.check(dataset.images[:1], image_shape)
+        check_labels(dataset.labels)
         return x, dataset.batch_size
     batch, x = peek(x)
     if batch is None:
         return x, None
-    first = first_of(batch)
+    first, labels = first_of(batch), keras.utils.unpack_x_y_sample_weight(batch)[1]
     pictures.check(first, image_shape)
+    check_labels(None if labels is None else keras.ops.convert_to_numpy(labels))
     return x, len(first)
 
 
@@ -225,6 +230,19 @@ def peek(x):
     else:
         return None, x
     return batch, x
+
+
+def remainder(x, parts):
+    """What to say of the last batch of `x` if it may not divide by `parts`; "" if it does, or nobody can know."""
+    spec = keras.tree.flatten(getattr(x, "element_spec", None))
+    if spec and getattr(spec[0], "shape", (0,))[0] is None:
+        return "may be smaller: make it with batch(n, drop_remainder=True)"
+    last = 0
+    if isinstance(x, keras.utils.PyDataset) and not isinstance(x, Stream) and x.num_batches:
+        last = len(first_of(x[x.num_batches - 1]))
+    elif getattr(x, "drop_last", None) is False and x.batch_size:  # a torch DataLoader
+        last = len(x.dataset) % x.batch_size
+    return f"has {last} images: leave it out" if last % parts else ""
 
 
 def first_of(batch):

@@ -123,6 +123,8 @@ class CGAN(Generative):
         length, count = (100 if latent_size is None else latent_size), (10 if classes is None else classes)
         triples = dict(units=units, discriminator_units=discriminator_units, pieces=pieces)
         rules.check_flag("projection", projection)
+        if projection and discriminator is not None:
+            raise ValueError("projection is of the discriminator that is built here, and one was given: leave it out.")
         check_sizes(triples | {"latent_size": [length], "classes": [count], "image_shape": shape}, dropout)
 
         def new_generator():
@@ -167,7 +169,8 @@ class CGAN(Generative):
             gamma: of R1 and R2, a number or a schedule over steps. learning_rate: of both Adams, beta_1 0, beta_2 0.99.
         """
         start = {"kernel_initializer": "he_normal", "latent_distribution": "normal"}
-        model = cls(image_shape, **{"dropout": 0.0, "projection": True, **start, **options})
+        start |= {"dropout": 0.0, "projection": options.get("discriminator") is None}
+        model = cls(image_shape, **start | options)
         adams = [keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=0.99) for _ in range(2)]
         model.compile(*adams, loss="relativistic", penalty=penalties.r1_r2(gamma))
         return model

@@ -144,18 +144,29 @@ class Generative(Adversarial):
     def trained_on(self, x, y=None, **options):
         """(checked images to train on, batch size); Args: as `data.dataset_of`."""
         rules.check_labels(self, y)
-        x, size = data.dataset_of(x, y, seed=self.seed, image_shape=self.image_shape, **options)
-        rules.check_labelled(self, x)
-        return x, size
+        return data.dataset_of(
+            x, y, seed=self.seed, image_shape=self.image_shape, check_labels=self.check_labelled, **options
+        )
 
     def measured(self, x, y=None, value_range=None):
         """Checked (images, labels, batch size); whole, for a Dataset would drop its remainder."""
         rules.check_labels(self, y)
-        x, size = data.dataset_of(x, y, value_range=value_range, image_shape=self.image_shape)
-        rules.check_labelled(self, x)
+        options = dict(value_range=value_range, image_shape=self.image_shape, check_labels=self.check_labelled)
+        x, size = data.dataset_of(x, y, **options)
         if not isinstance(x, data.Dataset):
             return x, y, size
         return x.images, x.labels if self.conditional else None, size  # they say nothing to an unconditional model
+
+    def check_labelled(self, labels):
+        """Refuse images without the labels that a conditional model needs, or with others; None is none.
+
+        To an unconditional model those of a data set say nothing.
+        """
+        if not self.conditional:
+            return
+        if labels is None:
+            raise ValueError(rules.unlabelled(self))
+        rules.check_labels(self, labels)
 
     def test_step(self, data):
         """Feed the metrics with a batch of real images and as many fresh samples of the average."""

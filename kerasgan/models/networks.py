@@ -138,6 +138,11 @@ def looks_across(network):
     return [x.name for x in layers_of(network) if isinstance(x, MinibatchDiscrimination | MinibatchStddev)]
 
 
+def writes_kernels(network):
+    """The names of Keras' own spectrally normalised layers, whose every call in training changes their kernel."""
+    return [x.name for x in layers_of(network) if isinstance(x, keras.layers.SpectralNormalization)]
+
+
 def judges_alone(network):
     """Whether it is known of its every layer that an image meets no other in it; never in float16.
 

@@ -115,6 +115,12 @@ def check_players(generator, discriminator, image_shape, classes, pack):
             f"The generator has {', '.join(across)}, with which an image would depend on the others that are drawn with"
             " it: such layers are for the discriminator."
         )
+    for name, network in {"generator": generator, "discriminator": discriminator}.items():
+        if moved := networks.writes_kernels(network):
+            raise ValueError(
+                f"The {name} has {', '.join(moved)}, of keras.layers, which writes into its kernel when called, so that"
+                " the passes of a step see different weights: use kerasgan.layers.SpectralNormalization."
+            )
     taken, made = tuple(discriminator.inputs[0].shape[1:]), (*image_shape[:2], image_shape[2] * pack)
     packed = f", {pack} packed together" if pack > 1 else ""
     if any(None not in sides and len(set(sides)) > 1 for sides in zip(taken, made, strict=True)):  # None is any side
@@ -162,8 +168,8 @@ def check(model, optimizers, rules):
     if smoothing and not loss.smooths:
         raise ValueError(f"The loss {loss.name!r} has no labels to smooth: leave label_smoothing at 0.")
     check_share("mismatched", rules["mismatched"])
-    if rules["mismatched"] and not (model.mismatches and model.classes):
-        raise ValueError("Mismatched labels are for a CGAN, or a DCGAN with classes: leave mismatched at 0.")
+    if rules["mismatched"] and not (model.mismatches and (model.classes or 0) > 1):
+        raise ValueError("Mismatched labels are for a CGAN or DCGAN of two classes or more: leave mismatched at 0.")
     augment, noise = rules["augment"], rules["instance_noise"]
     if augment is not None and not callable(augment):
         raise ValueError(f"augment is None or a differentiable function (images, seed) -> images; saw {augment!r}.")
@@ -200,13 +206,12 @@ def check_batch(model, batch_size):
 
 
 def check_remainder(model, x):
-    """Refuse a tf.data.Dataset whose last batch may be a smaller one, where a batch has to divide."""
+    """Refuse batches whose last one may be smaller, where a batch has to divide."""
     parts = model.rules["discriminator_steps"] * model.pack
-    spec = keras.tree.flatten(getattr(x, "element_spec", None))
-    if parts > 1 and spec and getattr(spec[0], "shape", (0,))[0] is None:
+    if parts > 1 and (advice := data.remainder(x, parts)):
         raise ValueError(
             f"Batches have to divide by {parts} (discriminator_steps and pack), and the last one of this"
-            " tf.data.Dataset may be smaller: make it with batch(n, drop_remainder=True)."
+            f" {type(x).__name__} {advice}."
         )
 
 
@@ -238,20 +243,11 @@ def check_labels(model, y):
     if not model.conditional:
         raise ValueError(f"{type(model).__name__} is unconditional: it has no use for labels; pass images alone.")
     y = np.asarray(y)
-    if y.dtype.kind not in "iu":
+    if y.dtype.kind not in "iu" or y.ndim != 1:
         raise ValueError(f"Labels are integers in [0, {model.classes}), one for each image; saw {y.dtype} {y.shape}.")
     if y.size and not 0 <= y.min() <= y.max() < model.classes:
         raise ValueError(f"The model has {model.classes} classes, 0 to {model.classes - 1}; saw labels {y.min()} to"
                          f" {y.max()}. Train one with classes={y.max() + 1}, or relabel.")  # fmt: skip
-
-
-def check_labelled(model, dataset):
-    """Refuse a dataset without the labels that a conditional model needs, or with others."""
-    if not model.conditional or not isinstance(dataset, data.Dataset):  # of the rest a batch is asked for them
-        return
-    if dataset.labels is None:
-        raise ValueError(unlabelled(model))
-    check_labels(model, dataset.labels)
 
 
 def unlabelled(model):
