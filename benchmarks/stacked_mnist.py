@@ -59,12 +59,15 @@ def draw(curve, path):
     import matplotlib.pyplot as plt
 
     figure, left = plt.subplots(figsize=(7, 4))
-    seen = [row["images"] / 1e6 for row in curve]
-    left.plot(seen, [row["modes"] for row in curve], color="tab:blue")
-    left.set(xlabel="million images seen", ylabel="modes of 1,000", ylim=(0, 1010))
+    seen, modes = ([row[key] for row in curve] for key in ("images", "modes"))
+    left.plot(seen, modes, "o-", color="tab:blue")
+    left.set(xlabel="images seen", ylim=(min(990, *modes) - 1, 1001))
+    left.set_ylabel("modes of 1,000", color="tab:blue")
     right = left.twinx()
-    right.plot(seen, [row["reverse_kl"] for row in curve], color="tab:orange")
-    right.set(ylabel="reverse KL", yscale="log")
+    right.plot(seen, [row["reverse_kl"] for row in curve], "o-", color="tab:orange")
+    right.set(yscale="log", ylim=(0.01, None))
+    right.set_ylabel("reverse KL", color="tab:orange")
+    right.axhline(0.019, color="tab:orange", linestyle=":")  # of perfect samples
     figure.tight_layout()
     figure.savefig(path, dpi=80)
 
