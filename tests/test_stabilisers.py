@@ -15,15 +15,16 @@ from kerasgan.layers import MinibatchDiscrimination, MinibatchStddev, SpectralNo
 from kerasgan.models import networks
 
 
-def judge(kind, pack):
-    """A discriminator of 16x16 images with a layer of that kind."""
-    images = keras.Input((16, 16, pack))
+def judge(kind, pack, classes=None):
+    """A discriminator of 16x16 images with a layer of that kind, and of their classes."""
+    images, labels = keras.Input((16, 16, pack)), [keras.Input((pack * classes,))] if classes else []
     convolution = layers.Conv2D(4, 5, 4, "same")
     x = (SpectralNormalization(convolution) if kind == "spectral_norm" else convolution)(images)
     extra = {"batch_norm": layers.BatchNormalization, "minibatch_stddev": MinibatchStddev}.get(kind, layers.Identity)
     x = layers.Flatten()(layers.LeakyReLU()(extra()(x)))
+    x = layers.Concatenate()([x, *labels]) if labels else x
     x = MinibatchDiscrimination(3, 2)(x) if kind == "minibatch_discrimination" else x
-    return keras.Model(images, layers.Dense(1)(x))
+    return keras.Model([images, *labels] if labels else images, layers.Dense(1)(x))
 
 
 FADING = keras.optimizers.schedules.PolynomialDecay(0.5, 10, 0.0)
@@ -38,19 +39,30 @@ CHOICES = {  # the first value is the default
     "average": ({"average_momentum": 0.9}, {"average_half_life": 100.0}),
     "alternate": (False, True),
     "discriminator_steps": (1, 2),
+    "freeze_discriminator": (0, 1),
+    "labels": ("none", "right", "mismatched too"),
 }
-OF_THE_MODEL = ("layer", "pack", "average")
+OF_THE_MODEL = ("layer", "pack", "average", "labels")
 
 
 def makes_sense(choice):
     """What the compile options' docstrings say."""
     paired = choice["loss"] == "relativistic"
     mixed = choice["layer"] == "batch_norm" and (paired or choice["penalty"] is not None)
-    return not mixed and not (choice["label_smoothing"] and not losses.get(choice["loss"]).smooths)
+    unheard = choice["label_smoothing"] and not losses.get(choice["loss"]).smooths
+    return not mixed and not unheard
+
+
+def model_of(choice):
+    """The model that a choice is for."""
+    classes = None if choice["labels"] == "none" else 2
+    discriminator = judge(choice["layer"], choice["pack"], classes)
+    return dcgan(discriminator=discriminator, pack=choice["pack"], classes=classes, **choice["average"])
 
 
 def rules_of(choice):
-    return {name: value for name, value in choice.items() if name not in OF_THE_MODEL}
+    rules = {name: value for name, value in choice.items() if name not in OF_THE_MODEL}
+    return rules | ({"mismatched": 0.2} if choice["labels"] == "mismatched too" else {})
 
 
 def pairs_of(choice):
@@ -86,9 +98,8 @@ def test_the_pairs_that_make_no_sense_are_refused():
     wrong = [choice for choice in every_pair() if not makes_sense(choice)]
     assert len(wrong) == 4 + 3, "relativistic and three penalties with BatchNorm; three losses without labels"
     for choice in wrong:
-        model = dcgan(discriminator=judge(choice["layer"], choice["pack"]), pack=choice["pack"])
         with pytest.raises(ValueError, match="BatchNormalization, which mixes|has no labels to smooth"):
-            model.compile(**rules_of(choice))
+            model_of(choice).compile(**rules_of(choice))
 
 
 COVERING = list(covering())
@@ -105,14 +116,16 @@ def test_the_covering_is_small_and_whole():
     [pytest.param(choice, id=str(i), marks=[pytest.mark.soak] * (i >= 10)) for i, choice in enumerate(COVERING)],
 )
 def test_every_allowed_pair_takes_a_finite_step(choice):
-    model = dcgan(discriminator=judge(choice["layer"], choice["pack"]), pack=choice["pack"], **choice["average"])
+    model = model_of(choice)
     model.compile(*(keras.optimizers.SGD(0.01) for _ in range(2)), run_eagerly=True, **rules_of(choice))
     images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype("uint8")
     before = [keras.ops.convert_to_numpy(v).copy() for v in model.trainable_variables]
-    history = model.fit(images, batch_size=8, verbose=0).history
+    labels = [np.arange(8) % 2] if model.classes else []
+    history = model.fit(images, *labels, batch_size=8, verbose=0).history
     assert np.isfinite(list(history.values())).all() and model.is_finite()
     moved = [not np.array_equal(old, new) for old, new in zip(before, model.trainable_variables, strict=True)]
-    assert sum(moved) >= len(moved) - 2, "but for biases that BatchNorm takes away"
+    resting = len(model.discriminator.trainable_variables) - len(model.thawed(choice["freeze_discriminator"]))
+    assert len(moved) - 2 <= sum(moved) + resting <= len(moved), "but for biases that BatchNorm takes away"
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.soak)])
@@ -138,6 +151,30 @@ def test_spectral_normalisation_follows_the_steps():
     matrix = keras.ops.convert_to_numpy(layer.matrix())
     sigma = np.linalg.svd(matrix, compute_uv=False)[0]
     assert float(layer.singular(matrix)[0]) == pytest.approx(sigma, rel=0.01)
+
+
+@pytest.mark.parametrize("options", [{}, {"penalty": penalties.r1_r2()}])
+def test_all_passes_of_a_step_see_the_same_spectrally_normalised_weights(monkeypatch, options):
+    """Real and fake images, and those whose slope a penalty takes, in the discriminator and in the generator's turn."""
+    seen, singular = [], SpectralNormalization.singular
+
+    def noted(self, matrix):
+        found = singular(self, matrix)
+        seen.append(float(found[0]))
+        return found
+
+    model = dcgan(discriminator=judge("spectral_norm", 1))
+    model.compile(*(keras.optimizers.SGD(0.5) for _ in range(2)), run_eagerly=True, **options)
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype("uint8")
+    monkeypatch.setattr(SpectralNormalization, "singular", noted)
+    steps = []
+    for _ in range(2):
+        seen.clear()
+        model.train_on_batch(images)
+        *passes, iterated = seen  # the last by the iteration, of the kernel that has moved
+        assert len(passes) >= 2 and set(passes) == {passes[0]}
+        steps.append(passes[0])
+    assert steps[0] != steps[1] and iterated != passes[0]
 
 
 @pytest.mark.parametrize("golden", once(GOLDENS))
