@@ -73,7 +73,7 @@ class CollapseWatch(keras.callbacks.Callback):
     """Say in words, after an epoch, what goes wrong with the game: on stderr, each thing when it begins.
 
     The discriminator wins; it is at chance; a loss runs away; samples are all alike; a class is missing. None of them
-    stops the training: most games have bad epochs.
+    stops the training: most games have bad epochs. Of a Wasserstein critic its samples tell alone.
 
         >>> model.fit(images, epochs=20, callbacks=[CollapseWatch(images, kerasgan.load("lenet_mnist"))])
         epoch 7: samples are alike: two of them differ by 0.31 of what two real images do. ...

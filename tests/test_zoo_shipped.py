@@ -27,6 +27,7 @@ def test_files_are_as_the_card_says(folder):
     assert card["name"] == folder.name
     for name in card["files"]:
         cards.checked_file(folder, card, name)
+    assert card["kind"] != "generator" or "samples.png" in card["files"]
     assert {path.name for path in folder.iterdir()} == {*card["files"], "card.json", "README.md", "recipe.toml"}
 
 
