@@ -18,7 +18,7 @@ from keras import layers, ops
 import kerasgan
 
 HERE = pathlib.Path(__file__).resolve().parent
-SEEDS, SAMPLES, BATCH, STEPS = 10, 2500, 256, 5000
+SEEDS, SAMPLES, BATCH, STEPS, MIXED = 10, 2500, 256, 5000, 64
 RING = [(np.cos(angle), np.sin(angle)) for angle in 2 * np.pi * np.arange(8) / 8]
 GRID = [(x, y) for x in range(-4, 5, 2) for y in range(-4, 5, 2)]
 PLANES = {"ring": (np.array(RING), 0.01, 1.25), "grid": (np.array(GRID, float), 0.05, 4.8)}  # modes, deviation, edge
@@ -57,8 +57,9 @@ def perceptron(x, outputs, units=(128, 128, 128)):
 
 def game():
     """Ten GANs of points in one model."""
-    latents, points = keras.Input((2,)), keras.Input((1, 2, 1))
-    made = layers.Reshape((1, 2, 1))(layers.Activation("tanh")(perceptron(latents, 2)))
+    latents, points = keras.Input((MIXED + 2,)), keras.Input((1, 2, 1))
+    mixed = kerasgan.layers.LatentMixture(MIXED)(latents)  # modes with nothing between them
+    made = layers.Reshape((1, 2, 1))(layers.Activation("tanh")(perceptron(mixed, 2)))
     generator = keras.Model(latents, made)
     discriminator = keras.Model(points, perceptron(layers.Reshape((2,))(points), 1))
     model = kerasgan.GAN(generator=generator, discriminator=discriminator, latent_distribution="normal")
