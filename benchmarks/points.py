@@ -2,9 +2,10 @@
 
 The data of Lin et al. 2018 (PacGAN, section 4.1): eight Gaussians on a circle of radius 1 with deviation 0.01, and 25
 on the grid {-4, -2, 0, 2, 4}^2 with deviation 0.05. 2,500 samples a seed; a mode counts if a sample is within three
-deviations of it, and samples that are within three of any are of high quality. A plane is a picture of 1x2 pixels;
-place i mod 10 of a batch belongs to seed i mod 10, which has networks of its own and every tenth of the points, so that
-one `fit` trains ten games that know nothing of each other.
+deviations of it, and samples that are within three of any are of high quality. Between modes is nothing: a mixture of
+latents (`kerasgan.layers.LatentMixture`) chooses, so that no network has to draw a line from one to the next. A plane
+is a picture of 1x2 pixels; place i mod 10 of a batch belongs to seed i mod 10, which has networks of its own and every
+tenth of the points, so that one `fit` trains ten games that know nothing of each other.
 """
 
 import json
@@ -58,7 +59,7 @@ def perceptron(x, outputs, units=(128, 128, 128)):
 def game():
     """Ten GANs of points in one model."""
     latents, points = keras.Input((MIXED + 2,)), keras.Input((1, 2, 1))
-    mixed = kerasgan.layers.LatentMixture(MIXED)(latents)  # modes with nothing between them
+    mixed = kerasgan.layers.LatentMixture(MIXED)(latents)
     made = layers.Reshape((1, 2, 1))(layers.Activation("tanh")(perceptron(mixed, 2)))
     generator = keras.Model(latents, made)
     discriminator = keras.Model(points, perceptron(layers.Reshape((2,))(points), 1))
