@@ -20,7 +20,7 @@ def records_of(name):
         return card["metrics"] or evaluation.evaluate(name)
     found = []
     for protocol, (key, _) in protocols.PROTOCOLS.items():
-        known = [r for r in card["metrics"] if ("paper" in r) == (protocol == "paper")]
+        known = [r for r in card["metrics"] if rendering.is_paper(r) == (protocol == "paper")]
         if card.get(key):
             found += known or evaluation.evaluate(name, protocol=protocol)
     return found

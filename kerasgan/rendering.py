@@ -98,7 +98,7 @@ def trainings(record):
 
 def is_paper(record):
     """Whether a record is of a paper's table, and not of the modern protocol."""
-    return "paper" in record
+    return "table" in record
 
 
 def verdict(record):
@@ -106,10 +106,10 @@ def verdict(record):
     value, real_data = record["value"], record.get("real")
     if "bicubic" in record:
         theirs = (
-            f"; {value - record['paper']:+.3g} against the paper's {record['paper']:.4g}" if is_paper(record) else ""
+            f"; {value - record['paper']:+.3g} against the paper's {record['paper']:.4g}" if "paper" in record else ""
         )
         return f"{value - record['bicubic']:+.3g} against bicubic's {record['bicubic']:.4g}{theirs}"
-    if not is_paper(record):
+    if "paper" not in record:
         return f"{value / real_data:.3g}x real data" if measures_ratio(record["metric"]) and real_data else ""
     slack = 2 * math.hypot(record.get("spread") or 0, record.get("paper_spread") or 0)
     sign = 1 if record["better"] == "higher" else -1

@@ -39,7 +39,7 @@ FLOORS = (
 INSIDE = {
     "models": ("sides", "networks", "levels", "rules", "trainable", "adversarial", "generative", "chain"),
     "data": ("dataset", "sources", "pairs"),
-    "protocols": ("chain",),
+    "protocols": ("chain", "likelihood"),
     "cli": ("group",),
     "export": ("formats", "quantising", "running", "sidecar"),
     "metrics": ("features", "coverage", "frechet", "kernel", "fidelity"),  # what `streaming` makes Keras metrics of

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerasgan import data, metrics, protocols, zoo
-from kerasgan.protocols import modern, paper
+from kerasgan.protocols import likelihood, modern, paper
 
 
 @pytest.fixture(scope="module")
@@ -117,11 +117,13 @@ def test_what_a_card_must_name(name, card, sentence):
 def test_check_passes_what_is_whole():
     protocols.check("modern", CARD | {"extractor": "judge"})
     protocols.check("paper", CARD | {"paper_table": "parzen"})
-    assert protocols.PROTOCOLS.keys() == {"modern", "paper"} and protocols.TABLES.keys() == {"parzen", "cgan", "cdcgan"}
-    assert {part for rows in protocols.TABLES.values() for part, _ in rows} == {
-        paper.Parzen,
-        paper.NearestNeighbour,
-    }
+    assert protocols.PROTOCOLS.keys() == {"modern", "paper"}
+    assert protocols.TABLES.keys() == {"parzen", "cgan", "cdcgan", "colours", "lapgan"}
+    parts = {part for rows in protocols.TABLES.values() for part, _ in rows}
+    of_samples = {likelihood.Parzen, likelihood.StandardisedParzen, paper.NearestNeighbour}
+    assert parts == {*of_samples, likelihood.MultiscaleParzen}
+    assert {part for part in parts if issubclass(part, likelihood.OfSamples)} == of_samples
+    assert likelihood.OfSamples().of_model(object(), seed=1) == {}
 
 
 def test_modern_measures_in_the_features_of_the_cards_extractor(tmp_path, monkeypatch):

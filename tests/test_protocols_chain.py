@@ -7,7 +7,7 @@ from keras import ops
 
 from kerasgan import data, pyramid, rendering
 from kerasgan.metrics import frechet_distance
-from kerasgan.protocols import Modern, Paper, chain
+from kerasgan.protocols import Modern, chain
 
 RNG = np.random.default_rng(5)
 TEST, TRAIN = (RNG.integers(0, 256, (24, 16, 16, 1)).astype("uint8") for _ in range(2))
@@ -76,4 +76,4 @@ def test_anchors_are_of_real_images():
 
 
 def test_what_has_no_levels_has_no_chain():
-    assert Modern.of_model(None, object()) == {} and Paper.of_model(None, object()) == {}
+    assert Modern.of_model(None, object()) == {}

@@ -28,7 +28,7 @@ def of(name, card, test, train):
         ValueError: there is no such protocol, or the card does not name what it needs.
     """
     check(name, card)
-    return Modern(card, test, train) if name == "modern" else Paper(card, test)
+    return (Modern if name == "modern" else Paper)(card, test, train)
 
 
 def check(name, card):

@@ -53,14 +53,28 @@ def anchors(sizes, judge, test, train):
 
 def noise_used(model, level, below, labels, seed):
     """The deviation over the noise, pixel by pixel, of the residuals of unit scale that a level draws."""
+    found = residuals(model, level, below, labels, seed, DRAWS)
+    return float(np.sqrt(found.var(axis=1, ddof=1, dtype="float64").mean()))
+
+
+def residuals(model, level, below, labels, seed, draws, first=0):
+    """What a level draws for each coarse image, of unit scale: (n, draws, height, width, channels).
+
+    Args:
+        below: float images (n, height, width, channels) of the size below the level's. labels: one for each, or None:
+            of no class. first: the number of the first latents among those of the seed.
+    """
     network, n = model.average.get_layer(f"generator_{model.sizes[level]}"), len(below)
-    coarse = np.repeat(ops.convert_to_numpy(pyramid.up(ops.convert_to_tensor(below))), DRAWS, axis=0)
-    latents = ops.convert_to_tensor(model.latents_of(seed, range(n * DRAWS)))
+    coarse = np.repeat(ops.convert_to_numpy(pyramid.up(ops.convert_to_tensor(below))), draws, axis=0)
+    latents = ops.convert_to_tensor(model.latents_of(seed, range(first, first + n * draws)))
     shapes = levels.shapes_of(model.image_shape, model.sizes[0])
     noise = ops.convert_to_numpy(levels.noise_of(latents, shapes, model.config["latent_size"])[level])
-    onehot = [] if labels is None else [np.eye(model.classes, dtype="float32")[np.repeat(labels[:n], DRAWS)]]
-    residuals = network.predict([noise, coarse, *onehot], batch_size=256, verbose=0)
-    return float(np.sqrt(residuals.reshape(n, DRAWS, -1).var(axis=1, ddof=1, dtype="float64").mean()))
+    onehot = []
+    if model.conditional:
+        known = np.zeros((n, model.classes), "float32") if labels is None else np.eye(model.classes)[labels[:n]]
+        onehot = [np.repeat(known, draws, axis=0)]
+    drawn = network.predict([noise, coarse, *onehot], batch_size=256, verbose=0)
+    return drawn.reshape(n, draws, *drawn.shape[1:])
 
 
 def gaussian(images, count):

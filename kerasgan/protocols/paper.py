@@ -1,51 +1,21 @@
 """The papers' own tables, by their protocols."""
 
-from kerasgan import data
+from kerasgan.protocols.likelihood import MultiscaleParzen, OfSamples, Parzen, StandardisedParzen
 
 
-class Parzen:
-    """The Gaussian Parzen window of Goodfellow et al. 2014, Table 1, on MNIST.
-
-    Their +- is the standard error over test images; ours is over sampling seeds. More than real images score is no
-    merit: the estimate rewards smooth samples (Theis et al. 2016, section 3.2). It rises with the number of samples: as
-    many as test images are taken, of a model with classes equally many of each.
-
-    Args:
-        card: names the validation split, whose first 1,000 images choose sigma. test: the real images, a Dataset.
-        figure: the paper's, and which it is.
-    """
-
-    share = 1  # samples for each test image
-
-    def __init__(self, card, test, figure):
-        source = card["data"].get("validation")
-        if not source:
-            raise ValueError(f"{card['name']} has no validation split on its card, which the window's sigma needs.")
-        self.test = test.images
-        self.validation = data.read(source, image_shape=test.image_shape, batch_size=1).images
-        sigma = f"of np.logspace(-1, 0, 10), by the first 1000 of {source}"
-        self.own = {"parzen_likelihood": figure | {"better": "higher", "sigma": sigma}}
-
-    def measure(self, samples):
-        """{"parzen_likelihood": nats an image} of a Dataset."""
-        from kerasgan.metrics import parzen_likelihood
-
-        return {"parzen_likelihood": parzen_likelihood(self.test, samples.images, self.validation).mean}
-
-
-class NearestNeighbour:
+class NearestNeighbour(OfSamples):
     """The 1-nearest-neighbour test error of Radford et al. 2015, Table 3: labelled samples in the place of MNIST's own.
 
     It asks for samples that are of the class they were drawn for, and unlike each other. Its 50,000 samples for 10,000
     test digits are five for each: as many real ones leave 3.39%.
 
     Args:
-        card: not asked. test: the real images, a Dataset with labels. figure: the paper's, and which it is.
+        card, train: not asked. test: the real images, a Dataset with labels. figure: the paper's, and which it is.
     """
 
     share = 5
 
-    def __init__(self, card, test, figure):
+    def __init__(self, card, test, train, figure):
         if not card.get("class_names"):
             raise ValueError(f"{card['name']} has no classes: the 1-nearest-neighbour error is of labelled samples.")
         if test.labels is None:
@@ -67,11 +37,12 @@ class Paper:
     """What the tables of a paper say of a model: each part measures as many of the samples as it is made for.
 
     Args:
-        card: of the entry; its `paper_table` names the rows. test: the real images, a Dataset.
+        card: of the entry; its `paper_table` names the rows. test, train: real images, and those that the model has
+            seen, Datasets.
     """
 
-    def __init__(self, card, test):
-        self.parts = [part(card, test, figure) for part, figure in TABLES[card["paper_table"]]]
+    def __init__(self, card, test, train):
+        self.parts = [part(card, test, train, figure) for part, figure in TABLES[card["paper_table"]]]
         self.samples = max(part.share for part in self.parts) * len(test.images)
         self.n, self.says = len(test.images), {"dtype": "float64"}
         self.own = {name: record for part in self.parts for name, record in part.own.items()}
@@ -84,10 +55,14 @@ class Paper:
         return found
 
     def of_model(self, model, seed=None):
-        """{}: a paper's table is of samples."""
-        return {}
+        """{metric: value} of what is asked of a model beside its samples; without a seed of real images instead."""
+        found = {}
+        for part in self.parts:
+            found |= part.of_model(model, seed)
+        return found
 
 
+OTHERS = {"table": "as in Denton et al. 2015, Table 1, in another unit"}  # its figures do not compare
 TABLES = {  # of a paper: what is measured, and the figure it is held against
     "parzen": [
         (
@@ -99,5 +74,7 @@ TABLES = {  # of a paper: what is measured, and the figure it is held against
         (Parzen, {"paper": 132.0, "paper_spread": 1.8, "table": "Mirza and Osindero 2014, Table 1: conditional nets"}),
         (NearestNeighbour, {"paper": 0.0628, "table": "Radford et al. 2015, Table 3: GAN of perceptrons, conditional"}),
     ],
+    "colours": [(StandardisedParzen, OTHERS)],
+    "lapgan": [(StandardisedParzen, OTHERS), (MultiscaleParzen, OTHERS)],
     "cdcgan": [(NearestNeighbour, {"paper": 0.0298, "table": "Radford et al. 2015, Table 3: DCGAN"})],
 }
