@@ -4,7 +4,8 @@
     [compile]          the rules of the game; numbers may be schedules: {schedule = "cosine", first = 1.0, last = 0.1}
     [augment]          of an extractor: rotation in degrees; shift, cutout in pixels; flip = true for left-right
     [fine_tuning]      the rules that `load` compiles the finished entry with; else those of [compile], as they ended
-    [data]             train, validation, test: what `kerasgan.data.read` takes, of an upscaler `data.located`; licence
+    [data]             train, validation, test: what `kerasgan.data.read` takes, of an upscaler `data.located`;
+                       licence, and a note for the card: what is particular about these data
     [training]         epochs, batch_size, seed, dtype_policy; choose: average and discriminator of the epoch that
                        validation finds "best" become the entry, or the "last"; then it may `validate_every` so many;
                        of an upscaler, where "best" is by PSNR and the default by pixels alone, also crop,
@@ -38,7 +39,7 @@ SECTIONS = {
     "compile": set(),
     "augment": {"rotation", "shift", "flip", "cutout"},
     "fine_tuning": set(),
-    "data": {"train", "validation", "test", "licence"},
+    "data": {"train", "validation", "test", "licence", "note"},
     "training": {*PLAYED, *CROPPED},
     "card": {
         "kind", "title", "task", "paper", "summary", "weights_licence", "commercial", "class_names", "extractor",

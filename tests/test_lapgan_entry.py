@@ -33,6 +33,7 @@ coarse_noise = 0.05
 [data]
 train = "FOLDER/train.npz"
 test = "FOLDER/test.npz"
+note = "blocks"
 
 [training]
 epochs = 2
@@ -70,7 +71,9 @@ def entry(recipe, tmp_path_factory):
 
 def test_an_entry_of_levels(entry):
     card = kerasgan.info(entry)
-    assert "levels.png" in card["files"] and "(levels.png)" in (entry / "README.md").read_text()
+    page = (entry / "README.md").read_text()
+    assert "levels.png" in card["files"] and "(levels.png)" in page
+    assert card["data"]["note"] == "blocks" and "| note | blocks |" in page
     assert images.read(entry / "levels.png").shape == (4 * 30 + 2, 12 * 30 + 2, 1)
     last = card["history"][-1]
     assert {"generator_loss_28", "residual_std_14", "pair_accuracy_7", "generator_loss"} <= last.keys()
