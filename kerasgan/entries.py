@@ -1,14 +1,13 @@
 """A trained network becomes an entry of the zoo: weights, golden images, samples, recipe, card."""
 
 import datetime
-import os
 import platform
 import sys
 
 import keras
 import numpy as np
 
-from kerasgan import __version__, cards, gradients, images, plotting, zoo
+from kerasgan import __version__, cards, gradients, images, plotting, replicas, zoo
 from kerasgan.files import sha256, write_atomically
 
 GOLDEN = 16  # images that an entry must give again
@@ -140,7 +139,8 @@ def write(folder, path, card, network, golden, pictures=None, parts=None):
 
 def run_of(recipe, dataset, history, steps):
     """What the training was."""
-    settings = recipe["training"]
+    settings, cores = recipe["training"], replicas.cores()
+    said = [f"{cores} cores" if cores > 1 else "1 core", platform.machine(), gradients.accelerator()]
     return {
         "steps": steps,
         "epochs": len(history),
@@ -150,7 +150,7 @@ def run_of(recipe, dataset, history, steps):
         **({"start": settings["start"]} if "start" in settings else {}),
         "dtype_policy": settings.get("dtype_policy", "float32"),
         "minutes": round(sum(epoch["seconds"] for epoch in history) / 60, 1),
-        "machine": ", ".join(filter(None, [f"{os.cpu_count()} cores", platform.machine(), gradients.accelerator()])),
+        "machine": ", ".join(filter(None, said)),
     }
 
 

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 
+from kerasgan import replicas
 from kerasgan.distribution import LOST
 
 STOPPED = 130  # the exit code of a training that was told to stop, and is saved
@@ -107,7 +108,7 @@ def start(arguments, addresses, index, place):
         arguments: of the command. addresses: of all workers. index: which this is. place: for its passing files.
     """
     task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-    share = str(max(1, (os.cpu_count() or 1) // len(addresses)))  # of the cores: threads of all are no faster
+    share = str(max(1, replicas.cores() // len(addresses)))  # of the cores: threads of all are no faster
     own = {"TF_NUM_INTRAOP_THREADS": share, "OMP_NUM_THREADS": share} | os.environ
     own |= {"TF_CONFIG": json.dumps(task), "TMPDIR": place, "CUDA_VISIBLE_DEVICES": gpu_of(index)}
     said = {} if index == 0 else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}

@@ -6,6 +6,7 @@ global batch, each its own part of it. Without a strategy, and on torch, there i
 
 import contextlib
 import functools
+import os
 
 import keras
 
@@ -26,6 +27,11 @@ def replica():
 def replicas():
     """How many replicas the strategy in scope has, over all workers."""
     return tf.distribute.get_strategy().num_replicas_in_sync if tf else 1
+
+
+def cores():
+    """How many of the processor's cores this process may use: fewer than there are, where it is held to some."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def applied(network, inputs):

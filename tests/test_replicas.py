@@ -3,6 +3,10 @@
 Two replicas, in a child: devices are set once a process. Workers: `test_conformance_distribute`, `test_workers`.
 """
 
+import os
+import subprocess
+import sys
+
 import goldens
 import keras
 import numpy as np
@@ -21,6 +25,15 @@ from kerasgan.replicas import (
     total,
     workers,
 )
+
+
+def test_cores_are_those_that_the_process_is_held_to():
+    """Of a process that is held to one core, one, however many there are."""
+    held = "import os; hasattr(os, 'sched_setaffinity') and os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    code = f"{held}; from kerasgan import replicas; print(replicas.cores())"
+    told = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert told == (1 if hasattr(os, "sched_setaffinity") else os.cpu_count())
+    assert 1 <= replicas.cores() <= os.cpu_count()
 
 
 def test_without_a_strategy():
