@@ -7,6 +7,7 @@ border, and residuals are smaller than with the five-tap one. Nothing is clipped
 Images are floats (batch, height, width, channels), of any range.
 """
 
+import keras
 from keras import ops
 
 
@@ -25,8 +26,12 @@ def coarser(images, count):
     """The images in `count` + 1 sizes, the smallest first, themselves last: the Gaussian pyramid.
 
     Raises:
-        ValueError: a side that does not halve so often.
+        ValueError: a side that does not halve so often, or images that are no floats.
     """
+    if "float" not in (dtype := keras.backend.standardize_dtype(images.dtype)):
+        raise ValueError(
+            f"A pyramid is of floats, whose means are not rounded; saw {dtype}: `kerasgan.images.to_float`."
+        )
     check_sides(images.shape[1:3], count)
     sizes = [images]
     for _ in range(count):
@@ -48,7 +53,15 @@ def split(images, count):
 
 
 def merge(parts):
-    """The images that `split` took apart: I_k = up(I_k+1) + h_k (eq. 3)."""
+    """The images that `split` took apart: I_k = up(I_k+1) + h_k (eq. 3).
+
+    Raises:
+        ValueError: parts that are not each twice as high and wide as the one before.
+    """
+    shapes = [tuple(part.shape) for part in parts]
+    for (n, height, width, channels), above in zip(shapes, shapes[1:], strict=False):
+        if above != (n, 2 * height, 2 * width, channels):
+            raise ValueError(f"Each part of a pyramid is twice as high and wide as the one before; saw {shapes}.")
     images, *residuals = parts
     for residual in residuals:
         images = up(images) + residual
@@ -57,6 +70,8 @@ def merge(parts):
 
 def check_sides(sides, count):
     """Refuse (height, width) that do not halve `count` times; the nearest that do are named."""
+    if isinstance(count, bool) or not hasattr(count, "__index__") or count < 0:
+        raise ValueError(f"count, how often sides halve, is an integer of at least 0; saw {count!r}.")
     step = 2**count
     if any(side % step or side < step for side in sides):
         near = tuple(max(step, round(side / step) * step) for side in sides)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import types
 
 import numpy as np
 import pytest
@@ -259,6 +260,17 @@ def test_verify_says_by_how_much_it_missed(own_zoo, measured):
             evaluation.verify("noise")
     finally:
         (folder / "card.json").write_bytes(before)
+
+
+def test_a_model_that_a_protocol_is_not_for_is_refused_before_the_work(own_zoo, monkeypatch):
+    def refuses(*_):
+        raise ValueError("not for this one")
+
+    ruler = types.SimpleNamespace(samples=8, of_model=refuses, measure=lambda *_, **__: pytest.fail("measured first"))
+    monkeypatch.setattr(protocols, "check", lambda *_: None)
+    monkeypatch.setattr(protocols, "of", lambda *_: ruler)
+    with pytest.raises(ValueError, match="not for this one"):
+        evaluation.evaluate("noise", n=8)
 
 
 def test_what_evaluate_refuses(own_zoo, measured):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cases import quick
-from goldens import GENERATIVE, cgan
+from goldens import GENERATIVE, cgan, lapgan
 
 from kerasgan import export as exports
 from kerasgan import random, zoo
@@ -144,6 +144,21 @@ def test_drawing_of_labels(tmp_path):
     for wrong in ([0, 3], [-1, 0]):  # which would be no class at all
         with pytest.raises(tf.errors.InvalidArgumentError, match="labels are integers from 0 to 2"):
             serve(tmp_path / "serving", "generate", labels=tf.constant(wrong), seed=tf.constant(7, tf.int64))
+
+
+def test_drawing_of_no_class(tmp_path):
+    """Where labels were hidden in training, -1 is of no class, as `generate(n)`."""
+    model = lapgan(label_dropout=0.1)
+    model.export(tmp_path / "serving")
+    assert exports.contract(model)["labels"]["no_class"] == "all zeros" and exports.formats.draws_of_no_class(model)
+
+    def drawn(labels):
+        return serve(tmp_path / "serving", "generate", labels=tf.constant(labels), seed=tf.constant(7, tf.int64))
+
+    assert within_one_level(drawn([-1] * 4), model.generate(4, seed=7))
+    np.testing.assert_array_equal(drawn([-1, 2])[1], drawn([0, 2])[1])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="labels are integers from 0 to 2 or -1, of no class"):
+        drawn([-2, 0])
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------

@@ -53,8 +53,9 @@ def test_all_levels_together_are_each_alone():
             same = together[key] if key[1] == level else before[key]
             for value, expected in zip(values, same, strict=True):
                 np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-6)
-        key = ("generator", level)
-        assert not all(np.array_equal(a, b) for a, b in zip(before[key], alone[key], strict=True))
+        for player in ("generator", "discriminator"):
+            pair = (found[player, level] for found in (before, alone))
+            assert not all(np.array_equal(a, b) for a, b in zip(*pair, strict=True)), f"the {player} moved"
         mine = {name for name in logs if name.endswith(f"_{size}")}
         assert {f"generator_loss_{size}", f"pair_accuracy_{size}", f"penalty_{size}"} <= mine
         assert mine == {name for name in own if name[-1].isdigit()}
@@ -130,6 +131,18 @@ def test_adapt_of_flat_images_and_of_what_the_authors_see():
     assert arrays([model.deviation(1)]) == [np.float32(0.01)]
     inside = model.level("discriminator", 2).get_layer("scale_16").deviation
     assert arrays([inside]) == [np.float32(0.01)]
+    with pytest.raises(ValueError, match="adapt looks at images, at least one; saw none"):
+        model.adapt(np.zeros((0, 16, 16, 1), "uint8"))
+    assert arrays([model.deviation(1)]) == [np.float32(0.01)]
+
+
+def test_a_stream_need_not_tell_its_sides():
+    tf = pytest.importorskip("tensorflow")
+    model = deep_lapgan(classes=None)
+    model.compile(run_eagerly=True)
+    unknown = tf.TensorSpec((None, None, None, 1), "uint8")
+    stream = tf.data.Dataset.from_generator(lambda: iter([IMAGES[:8]]), output_signature=unknown)
+    assert np.isfinite(model.fit(stream, verbose=0).history["generator_loss_16"]).all()
 
 
 def test_prepare_needs_data_that_can_be_looked_at():

@@ -7,6 +7,7 @@ from goldens import deep_lapgan, in_child
 
 import kerasgan
 from kerasgan import LAPGAN
+from kerasgan.models import levels
 from kerasgan.models.chain import Chain
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (16, 16, 16, 1)).astype("uint8")
@@ -72,6 +73,11 @@ def test_refine_draws_from_its_seed():
     [
         ((30, 30, 3), {}, r"height 8 k times, k at least 1; \(30, 30, 3\) is no such size: resize to \(32, 32, 3\)"),
         ((8, 8, 3), {}, r"resize to \(16, 16, 3\)"),
+        ((23, 23, 3), {}, r"resize to \(16, 16, 3\)"),
+        ((25, 25, 3), {}, r"resize to \(32, 32, 3\)"),
+        ((46, 46, 3), {}, r"resize to \(32, 32, 3\)"),
+        ((50, 50, 3), {}, r"resize to \(64, 64, 3\)"),
+        (32, {}, r"image_shape is \(height, width, channels\) with 1, 3 or 4"),
         ((32, 30, 3), {}, r"resize to \(32, 32, 3\)"),
         ((32, 32), {}, r"image_shape is \(height, width, channels\) with 1, 3 or 4"),
         ((32.0, 32, 3), {}, r"image_shape is \(height, width, channels\) with 1, 3 or 4"),
@@ -85,15 +91,20 @@ def test_refine_draws_from_its_seed():
     ],
 )
 def test_sizes_that_make_no_pyramid(shape, options, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        LAPGAN(shape, **options)
+    for make in (LAPGAN, LAPGAN.modern) if options.keys() <= {"base"} else (LAPGAN,):
+        with pytest.raises(ValueError, match=sentence):
+            make(shape, **options)
 
 
 def test_rules_that_make_no_sense():
     model = deep_lapgan()
     for rule, sentence in (
-        ({"train_levels": [16, 32]}, r"train_levels is a list of some of \[4, 8, 16\]; saw \[16, 32\]"),
+        ({"train_levels": [16, 32]}, r"train_levels is a list of some of \[4, 8, 16\], coarse to fine; saw \[16, 32\]"),
         ({"train_levels": []}, "train_levels is a list"),
+        ({"train_levels": [16, 4]}, r"coarse to fine; saw \[16, 4\]"),
+        ({"train_levels": [8, 8]}, r"coarse to fine; saw \[8, 8\]"),
+        ({"train_levels": [[8]]}, r"train_levels is a list of some of \[4, 8, 16\], coarse to fine"),
+        ({"generator_optimizer": keras.optimizers.Adam(global_clipnorm=1.0)}, "global_clipnorm is of all gradients"),
         ({"augment": kerasgan.augmentations.DiffAugment()}, 'residuals, which have no "color"'),
         ({"coarse_noise": -1}, r"coarse_noise is a deviation in \[0, 10\)"),
     ):
@@ -106,8 +117,20 @@ def test_rules_that_make_no_sense():
         model.compile(penality=None)
 
 
+def test_levels_out_of_order():
+    shapes = levels.shapes_of((16, 16, 1), 4)
+    own = [deep_lapgan(classes=None).level("generator", i) for i in range(3)]
+    for some in (own[::-1], own[:2]):
+        with pytest.raises(ValueError, match="Levels come coarse to fine, one for each of"):
+            levels.chain(some, shapes, 4)
+
+
 def test_refine_refuses():
     model = deep_lapgan()
+    with pytest.raises(ValueError, match=r"saw \(8, 8, 1\), of \(n, height, width, channels\), with"):
+        model.refine(IMAGES[0, :8, :8])
+    with pytest.raises(ValueError, match="refine takes images, at least one; saw none"):
+        model.refine(IMAGES[:0, :8, :8])
     for images, level in ((IMAGES, None), (IMAGES[:, :8, :4], None), (IMAGES[:, :8, :8], 4)):
         with pytest.raises(ValueError, match=r"refine takes images of \(4, 4, 1\) or \(8, 8, 1\); saw"):
             model.refine(images, level)

@@ -47,6 +47,20 @@ def test_a_chain_that_adds_nothing_doubles():
     assert found["noise_used_8"] == found["noise_used_16"] == 0
 
 
+def test_a_chain_of_classes_is_asked_for_those_of_the_images(monkeypatch):
+    """Small training images are refined as what they are; without labels a level draws of no class."""
+    model, asked = deep_lapgan(label_dropout=0.1), []
+    labels = np.arange(24) % 3
+    for name in ("refine", "generate"):
+        own = getattr(model, name)
+        monkeypatch.setattr(model, name, lambda *a, own=own, **k: asked.append(k["labels"]) or own(*a, **k))
+    chain.chained(model, judge, *datasets(labels), seed=3)
+    assert len(asked) == 3 and all(np.array_equal(found, labels) for found in asked)
+    below = chain.gaussian(TRAIN, 2)[1][:2]
+    none, first = (chain.residuals(model, 2, below, y, seed=0, draws=3) for y in (None, np.zeros(2, int)))
+    assert none.shape == first.shape == (2, 3, 16, 16, 1) and not np.allclose(none, first)
+
+
 def test_noise_used_of_a_level_that_draws_its_noise():
     """Residuals that are the plane of noise itself: deviation 1; labels and coarse images change nothing."""
     model = silent()

@@ -1,5 +1,7 @@
 """Likelihoods of colours: one stated unit, and a model with levels at each of its scales."""
 
+import warnings
+
 import numpy as np
 import pytest
 from goldens import deep_lapgan
@@ -7,6 +9,7 @@ from keras import ops
 
 from kerasgan import data, evaluation, metrics, protocols, pyramid, rendering
 from kerasgan.images import to_float
+from kerasgan.models import levels
 from kerasgan.protocols import likelihood
 
 RNG = np.random.default_rng(3)
@@ -81,8 +84,36 @@ def test_each_image_is_given_noise_of_its_own(card):
     assert first.shape == (likelihood.DRAWS, 8, 8, 1) and len({x.tobytes() for x in (*first, *second)}) == 200
 
 
+@pytest.mark.parametrize("level", [1, 2])
+def test_what_a_level_adds_is_of_its_scale(card, level):
+    """The samples above an image are it, doubled, and the level's residuals times their deviation, all in the unit."""
+    model = deep_lapgan(label_dropout=0.1)
+    model.deviation(level).assign(0.3)
+    drawing = ruler(card, "lapgan").parts[1].drawing(model, level, seed=5)
+    unit, low = likelihood.Standardised(TRAIN), pyramid.coarser(ops.convert_to_tensor(to_float(TEST[:2])), 3 - level)[0]
+    small = ops.convert_to_numpy(low).astype("float64")
+    drawing(unit(small[0])), drawing(unit(small[1]))  # two images came before it
+    found = drawing(unit(small[1]))
+    n, size = likelihood.DRAWS, model.sizes[level]
+    latents = ops.convert_to_tensor(model.latents_of(5, range(2 * n, 3 * n)))
+    noise = levels.noise_of(latents, levels.shapes_of((16, 16, 1), 4), 8)[level]
+    doubled = ops.repeat(pyramid.up(low[1:2]), n, axis=0)
+    residuals = model.average.get_layer(f"generator_{size}")([noise, doubled, ops.zeros((n, 3))])
+    assert ops.convert_to_numpy(residuals).std() > 0.01
+    np.testing.assert_allclose(found, unit(ops.convert_to_numpy(doubled + 0.3 * residuals)), atol=1e-4)
+
+
+def test_an_end_of_the_sigmas_is_warned_of():
+    for sigma, warned in ((0.5, 0), (0.1, 1), (10.0, 1), ((0.5, 10.0), 1), ((0.5, 1.0), 0)):
+        found = metrics.parzen_likelihood(*[np.zeros((2, 1)), np.ones((2, 1)), np.zeros((2, 1))])._replace(sigma=sigma)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            assert likelihood.inside(found) is found
+        assert len(told) == warned and all("an end of those tried" in str(w.message) for w in told)
+
+
 @pytest.mark.parametrize("model", [deep_lapgan(classes=3), object()], ids=["always of a class", "without levels"])
-def test_what_has_no_scales_of_no_class_is_refused_before_the_work(card, model):
+def test_what_has_no_scales_of_no_class_is_refused(card, model):
     with pytest.raises(ValueError, match="a model with levels that draws of no class too: LAPGAN"):
         ruler(card, "lapgan").of_model(model)
 

@@ -51,6 +51,25 @@ def test_coarser_comes_small_first_and_keeps_the_mean():
     np.testing.assert_allclose(means[0], means[2], atol=1e-5)
 
 
+def test_parts_that_are_no_pyramid():
+    small, fine, finest = pyramid.split(ops.convert_to_tensor(noise(2, 16, 16, 3)), 2)
+    for parts in ([finest, fine, small], [small, finest], [small, fine[:1], finest], [small, fine[..., :1]]):
+        with pytest.raises(ValueError, match="Each part of a pyramid is twice as high and wide as the one before; saw"):
+            pyramid.merge(parts)
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, True, None])
+def test_how_often_sides_halve_is_a_count(count):
+    with pytest.raises(ValueError, match="how often sides halve, is an integer of at least 0; saw"):
+        pyramid.split(ops.zeros((1, 8, 8, 1)), count)
+
+
+def test_whole_numbers_are_refused():
+    """Means of them would be rounded."""
+    with pytest.raises(ValueError, match="A pyramid is of floats, whose means are not rounded; saw uint8"):
+        pyramid.coarser(ops.zeros((1, 8, 8, 1), "uint8"), 1)
+
+
 def test_sides_that_do_not_halve():
     pyramid.check_sides((8, 24), 3)
     with pytest.raises(ValueError, match="30x32 does not halve 2 times: resize to 32x32"):

@@ -27,8 +27,14 @@ class Chain(Generative):
         return getattr(self, player).get_layer(f"{player}_{self.sizes[level]}")
 
     def adapt(self, images):
-        """Find the residuals' deviation at every level, of images as `fit` takes them; `fit` does so once by itself."""
+        """Find the residuals' deviation at every level, of images as `fit` takes them; `fit` does so once by itself.
+
+        Raises:
+            ValueError: no images, or such as `fit` refuses.
+        """
         images = to_float(in_contract(images, self.image_shape))
+        if not len(images):
+            raise ValueError("adapt looks at images, at least one; saw none.")
         parts = pyramid.split(ops.convert_to_tensor(images), len(self.sizes) - 1)
         found = {f"scale_{size}": part for size, part in zip(self.sizes, parts, strict=True)}
         for network in (self.generator, self.average, self.discriminator):
@@ -82,11 +88,16 @@ class Chain(Generative):
         Raises:
             ValueError: images of a size that no level has, or what `generate` refuses.
         """
-        images = ops.convert_to_numpy(to_float(in_contract(images)))
+        seen, images = np.shape(images), ops.convert_to_numpy(to_float(in_contract(images)))
         shapes = levels.shapes_of(self.image_shape, self.sizes[0])
         if images.shape[1:] not in shapes[:-1] or from_level not in (None, images.shape[1]):
             known = " or ".join(str(shape) for shape in shapes[:-1])
-            raise ValueError(f"refine takes images of {known}; saw {images.shape[1:]} with from_level={from_level}.")
+            raise ValueError(
+                f"refine takes images of {known}; saw {seen}, of (n, height, width, channels), with"
+                f" from_level={from_level}."
+            )
+        if not len(images):
+            raise ValueError("refine takes images, at least one; saw none.")
         if self.conditional and labels is None and not self.label_dropout:
             raise ValueError(
                 f"This LAPGAN always draws of a class: refine needs labels, one for each of {len(images)}."

@@ -61,7 +61,7 @@ class LAPGAN(Chain):
         counts = sizes | {k: v for k, v in dict(classes=classes, halve_to=halve_to).items() if v is not None}
         for name, value in counts.items():
             rules.check_count(name, value)
-        shapes = levels.shapes_of(tuple(image_shape), base)
+        shapes = levels.shapes_of(image_shape, base)
         each = [64] * (len(shapes) - 1)
         lists = dict(units=units, discriminator_units=discriminator_units)
         for name, values in dict(widths=widths, discriminator_widths=discriminator_widths).items():
@@ -126,7 +126,8 @@ class LAPGAN(Chain):
             gamma: of R1 and R2 at the last level, a number or a schedule over steps.
             learning_rate: of both Adams, beta_1 0, beta_2 0.99.
         """
-        above = len(levels.shapes_of(tuple(image_shape), options.get("base", 8))) - 1
+        rules.check_count("base", base := options.get("base", 8))
+        above = len(levels.shapes_of(image_shape, base)) - 1
         widths = [32 * 2**i for i in reversed(range(above))]
         small = dict(units=[512, 512], discriminator_units=[512, 256], widths=widths, discriminator_widths=widths,
                      kernel_size=3, convolutions=3, discriminator_kernel_size=4, halve_to=4, dropout=0.0)  # fmt: skip
@@ -153,11 +154,18 @@ class LAPGAN(Chain):
                 the smallest level, where DiffAugment has no "color".
 
         Raises:
-            ValueError: no such level, or a value out of range.
+            ValueError: no such level, levels out of order, a value out of range, or an optimizer that clips the
+                gradients of all levels together.
         """
         chosen = self.sizes if train_levels is None else train_levels
-        if not isinstance(chosen, list | tuple) or not chosen or not set(chosen) <= set(self.sizes):
-            raise ValueError(f"train_levels is a list of some of {self.sizes}; saw {train_levels!r}.")
+        some = isinstance(chosen, list | tuple) and chosen and all(size in self.sizes for size in chosen)
+        if not some or list(chosen) != sorted(set(chosen)):
+            raise ValueError(f"train_levels is a list of some of {self.sizes}, coarse to fine; saw {train_levels!r}.")
+        if any(getattr(optimizer, "global_clipnorm", None) for optimizer in (*optimizers, *options.values())):
+            raise ValueError(
+                "global_clipnorm is of all gradients at once, and the levels of a LAPGAN are games of their own:"
+                " clipnorm is of each weight's."
+            )
         if "color" in getattr(options.get("augment"), "policy", ()):
             raise ValueError('A LAPGAN judges residuals, which have no "color": DiffAugment("translation", "cutout").')
         if isinstance(coarse_noise, bool) or not isinstance(coarse_noise, int | float) or not 0 <= coarse_noise < 10:
@@ -172,6 +180,7 @@ class LAPGAN(Chain):
 
         def play(batch):
             images, *labels = batch  # one-hot, where there are classes
+            images = ops.reshape(images, (-1, *self.image_shape))  # of a stream that does not tell its sides
             sizes = pyramid.coarser(images, len(self.sizes) - 1)
             values = {}
             for level in self.trained:

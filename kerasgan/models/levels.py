@@ -19,11 +19,14 @@ def shapes_of(image_shape, base):
     Raises:
         ValueError: the image is not base x 2^k high, k at least 1, or does not halve k times; the nearest is named.
     """
-    whole = len(image_shape) == 3 and all(hasattr(side, "__index__") and side > 0 for side in image_shape)
+    image_shape = tuple(image_shape) if isinstance(image_shape, tuple | list) else image_shape
+    whole = isinstance(image_shape, tuple) and len(image_shape) == 3
+    whole = whole and all(hasattr(side, "__index__") and side > 0 for side in image_shape)
     if not whole or image_shape[2] not in (1, 3, 4):
         raise ValueError(f"image_shape is (height, width, channels) with 1, 3 or 4 channels; saw {image_shape}.")
     height, width, channels = image_shape
-    count = max(1, round(math.log2(max(1, height / base))))
+    count = max(1, math.floor(math.log2(max(1, height / base))))
+    count += abs((base << count + 1) - height) < abs((base << count) - height)  # the nearer of two
     if height != base << count or width % (1 << count):
         breadth = base << count if width == height else max(1, round(width / (1 << count))) << count
         raise ValueError(
@@ -162,10 +165,18 @@ def chain(levels, image_shapes, latent_size, classes=None):
     Returns:
         A functional model: (batch, `latents_in` numbers), with classes [that, (batch, classes)], -> (batch,
         *image_shapes[-1]) in [-1, 1]: clipped at the very end. Its layers `image_<height>` have the images of a level.
+
+    Raises:
+        ValueError: levels out of order, or not one for each shape.
     """
+    shapes = [level.output_shape[1:] for level in levels]
+    if shapes != [tuple(shape) for shape in image_shapes]:
+        raise ValueError(f"Levels come coarse to fine, one for each of {image_shapes}; saw them draw {shapes}.")
     latents, labels = keras.Input((latents_in(image_shapes, latent_size),), name="latents"), label_input(classes)
     first, *planes = noise_of(latents, image_shapes, latent_size)
-    images = layers.Identity(name=f"image_{image_shapes[0][0]}")(levels[0](networks.together(first, *labels)))
+    images = layers.Identity(name=f"image_{image_shapes[0][0]}", dtype="float32")(
+        levels[0](networks.together(first, *labels))
+    )
     for level, noise in zip(levels[1:], planes, strict=True):
         scale = ResidualScale(name=f"scale_{noise.shape[1]}")
         images = refined(level, scale, images, noise, labels)

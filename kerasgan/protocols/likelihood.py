@@ -1,6 +1,7 @@
 """The tables that have a likelihood: Parzen windows of samples, in the unit and at the scales of each paper."""
 
 import itertools
+import warnings
 
 import numpy as np
 from keras import ops
@@ -71,7 +72,7 @@ class StandardisedParzen(OfSamples):
         from kerasgan.metrics import parzen_likelihood
 
         clouds = (self.test, self.unit(samples.images), self.validation)
-        return {"parzen_likelihood": parzen_likelihood(*(x.reshape(len(x), -1) for x in clouds), SIGMAS).mean}
+        return {"parzen_likelihood": inside(parzen_likelihood(*(x.reshape(len(x), -1) for x in clouds), SIGMAS)).mean}
 
 
 class MultiscaleParzen:
@@ -110,7 +111,7 @@ class MultiscaleParzen:
         coarse = self.unit(model.generate(smallest, seed=seed, return_pyramid=True)[0])
         finest_first = [self.drawing(model, level, seed) for level in range(count, 0, -1)]
         found = multiscale_likelihood(self.test, coarse, finest_first, self.validation, SIGMAS)
-        return {"multiscale_parzen_likelihood": found.mean}
+        return {"multiscale_parzen_likelihood": inside(found).mean}
 
     def drawing(self, model, level, seed):
         """A function: what a level draws above one smaller image, (DRAWS, height, width, channels), in this unit."""
@@ -139,6 +140,15 @@ class Standardised:
     def back(self, values):
         """Floats in [-1, 1] again."""
         return (values * self.deviation + self.mean).astype("float32")
+
+
+def inside(found):
+    """A likelihood whose sigmas are no ends of `SIGMAS`; of others it warns, for there may be likelier ones."""
+    if np.isin(found.sigma, SIGMAS[[0, -1]]).any():
+        warnings.warn(
+            f"A window of sigma {found.sigma}, an end of those tried: a wider one may be likelier.", stacklevel=2
+        )
+    return found
 
 
 def validation_of(card, image_shape):
