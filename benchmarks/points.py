@@ -3,7 +3,8 @@
 The data of Lin et al. 2018 (PacGAN, section 4.1): eight Gaussians on a circle of radius 1 with deviation 0.01, and 25
 on the grid {-4, -2, 0, 2, 4}^2 with deviation 0.05. 2,500 samples a seed; a mode counts if a sample is within three
 deviations of it, and samples that are within three of any are of high quality. Between modes is nothing: a mixture of
-latents (`kerasgan.layers.LatentMixture`) chooses, so that no network has to draw a line from one to the next. A plane
+latents (`kerasgan.layers.LatentMixture`) chooses, so that no network has to draw a line from one to the next: of many
+more places than there are modes, for every place has the same share, and with few of them no mode gets its own. A plane
 is a picture of 1x2 pixels; place i mod 10 of a batch belongs to seed i mod 10, which has networks of its own and every
 tenth of the points, so that one `fit` trains ten games that know nothing of each other.
 """
@@ -19,7 +20,7 @@ from keras import layers, ops
 import kerasgan
 
 HERE = pathlib.Path(__file__).resolve().parent
-SEEDS, SAMPLES, BATCH, STEPS, MIXED = 10, 2500, 256, 5000, 64
+SEEDS, SAMPLES, BATCH, STEPS, MIXED = 10, 2500, 256, 5000, 1024
 RING = [(np.cos(angle), np.sin(angle)) for angle in 2 * np.pi * np.arange(8) / 8]
 GRID = [(x, y) for x in range(-4, 5, 2) for y in range(-4, 5, 2)]
 PLANES = {"ring": (np.array(RING), 0.01, 1.25), "grid": (np.array(GRID, float), 0.05, 4.8)}  # modes, deviation, edge
@@ -68,7 +69,7 @@ def game():
     adams = [keras.optimizers.Adam(falling, beta_1=0.0, beta_2=0.99) for _ in range(2)]
     # A slope as steep as these modes, 1 / deviation, is one that a penalty must not mind at the end.
     weight = keras.optimizers.schedules.ExponentialDecay(0.1, STEPS, 1e-4)
-    model.compile(*adams, loss="relativistic", penalty=kerasgan.penalties.r1_r2(weight), jit_compile=True)
+    model.compile(*adams, loss="relativistic", penalty=kerasgan.penalties.r1_r2(weight))
     return model
 
 
