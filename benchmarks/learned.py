@@ -40,7 +40,6 @@ def machine(describe, three):
     scale = np.sqrt(np.mean(np.square(features[0], dtype="float64")))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Liblinear failed to converge")  # of a large C; validation judges it
-        warnings.filterwarnings("error", message="C=.* was best and is an end")
         pairs = ((x / scale, part.labels) for x, part in zip(features, three, strict=True))
         found = metrics.linear_svm(*pairs, grid=GRID)
     return {"accuracy": found.accuracy, "C": found.c, "validation": found.validation}
@@ -94,12 +93,8 @@ def main():
     for name in sys.argv[1:] or ("dcgan_mnist", "cgan_mnist", "cdcgan_mnist"):
         card, model = zoo.info(name), zoo.load(name, metrics=False)
         three = parts(card)
-        row = {"entry": card["name"]}
-        if model.conditional:
-            row |= of_samples(model, card, three)
-        else:
-            row |= of_discriminator(model, card, three)
-        print(json.dumps(row), flush=True)
+        measure = of_samples if model.conditional else of_discriminator
+        print(json.dumps({"entry": card["name"], **measure(model, card, three)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ class SampleGrid(keras.callbacks.Callback):
         """Write the grid, of the average."""
         self.folder.mkdir(parents=True, exist_ok=True)
         model, columns = self.model, None
-        if model.conditional and model.classes <= self.n and not getattr(model, "label_dropout", 0):
+        if model.conditional and model.classes <= self.n and not model.label_dropout:
             columns = model.classes  # image i is of class i mod classes: a class is a column
         grid = plotting.grid(model.generate(self.n, seed=self.seed), columns)
         self.last = self.folder / f"epoch-{epoch + 1:04d}.png"

@@ -54,8 +54,7 @@ def evaluate(name, *, n=SAMPLES, seeds=SEEDS, source=None, protocol="modern", be
     seen = data.read(card["data"]["train"], image_shape=model.image_shape, batch_size=1)
     ruler = protocols.of(protocol, card, test, seen)
     train = first(seen, ruler.samples, card["data"]["train"])
-    anchor = ruler.of_model(model)  # first: it refuses a model that it is not for
-    anchor |= ruler.measure(train, real=True)
+    anchor = ruler.of_model(model) | ruler.measure(train, real=True)  # the first refuses a model it is not for
     drawn = measured(ruler, model, seeds)
     shared = compared(card, seeds, source, test, train) | ruler.says
     records = [recorded(m, drawn[m], anchor.get(m), shared | ruler.own.get(m, {})) for m in drawn]

@@ -141,8 +141,14 @@ def test_a_stream_need_not_tell_its_sides():
     model = deep_lapgan(classes=None)
     model.compile(run_eagerly=True)
     unknown = tf.TensorSpec((None, None, None, 1), "uint8")
-    stream = tf.data.Dataset.from_generator(lambda: iter([IMAGES[:8]]), output_signature=unknown)
-    assert np.isfinite(model.fit(stream, verbose=0).history["generator_loss_16"]).all()
+
+    def stream(*batches):
+        return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=unknown)
+
+    assert np.isfinite(model.fit(stream(IMAGES[:8]), verbose=0).history["generator_loss_16"]).all()
+    larger = IMAGES[:8].repeat(2, axis=1).repeat(2, axis=2)
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):  # and not four images of each
+        model.fit(stream(IMAGES[:8], larger), verbose=0)
 
 
 def test_prepare_needs_data_that_can_be_looked_at():

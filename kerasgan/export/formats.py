@@ -76,7 +76,7 @@ def drawing(model, serve):
         return {"images": tf.cast(tf.clip_by_value(tf.round((images + 1) * 127.5), 0, 255), tf.uint8)}
 
     def of_labels(labels, seed):
-        least = -1 if draws_of_no_class(model) else 0  # whose one-hot label is all zeros
+        least = -1 if model.label_dropout else 0  # of no class: its one-hot label is all zeros
         said = f"labels are integers from 0 to {model.classes - 1}" + " or -1, of no class" * (least < 0)
         tf.debugging.assert_greater_equal(labels, least, said)
         tf.debugging.assert_less(labels, model.classes, said)
@@ -84,11 +84,6 @@ def drawing(model, serve):
 
     wanted = tf.TensorSpec((None,), tf.int32, "labels") if model.conditional else tf.TensorSpec((), tf.int32, "n")
     return tf.function(of_labels if model.conditional else drawn, [wanted, tf.TensorSpec((), tf.int64, "seed")])
-
-
-def draws_of_no_class(model):
-    """Whether a conditional model also draws images of no class: labels were hidden in its training."""
-    return bool(getattr(model, "label_dropout", 0))
 
 
 def latents_of(distribution, seed, n, size):

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan import __version__
-from kerasgan.export.formats import draws_of_no_class, input_shapes, is_upscaler
+from kerasgan.export.formats import input_shapes, is_upscaler
 from kerasgan.export.running import latency, opened, outputs
 
 CHECKED = 1000  # latents that an export is compared on
@@ -50,7 +50,7 @@ def contract(model, batch_size=None, size=None):
     parts["latents"]["distribution"] = model.latent_distribution
     if model.conditional:
         parts["labels"] |= {"encoding": "one-hot", "class_names": (model.entry or {}).get("class_names")}
-        parts["labels"] |= {"no_class": "all zeros"} if draws_of_no_class(model) else {}
+        parts["labels"] |= {"no_class": "all zeros"} if model.label_dropout else {}
     return parts | {"images": {"shape": [batch_size, *model.image_shape], **picture}}
 
 

@@ -11,10 +11,7 @@ from kerasgan.models.generative import Generative
 
 
 class Chain(Generative):
-    """A model whose generator is `levels.chain`, and whose discriminator `levels.judges`; `LAPGAN` trains it.
-
-    Expects, beside what `Generative` does: `label_dropout`, the share of labels that were hidden in training.
-    """
+    """A model whose generator is `levels.chain`, and whose discriminator `levels.judges`; `LAPGAN` trains it."""
 
     @property
     def sizes(self):

@@ -21,6 +21,8 @@ class Generative(Adversarial):
         classes); of a packed discriminator (batch, pack * classes).
     """
 
+    label_dropout = 0.0  # the share of labels that were hidden in training: above 0 it draws of no class too
+
     def __init__(self, generator, discriminator, *, latent_distribution="normal", **kwargs):
         names.check_choice("latent_distribution", latent_distribution, random.DISTRIBUTIONS)
         super().__init__(generator, discriminator, **kwargs)

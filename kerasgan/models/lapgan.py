@@ -180,7 +180,7 @@ class LAPGAN(Chain):
 
         def play(batch):
             images, *labels = batch  # one-hot, where there are classes
-            images = ops.reshape(images, (-1, *self.image_shape))  # of a stream that does not tell its sides
+            images = ops.reshape(images, (ops.shape(images)[0], *self.image_shape))  # a stream may not tell its sides
             sizes = pyramid.coarser(images, len(self.sizes) - 1)
             values = {}
             for level in self.trained:

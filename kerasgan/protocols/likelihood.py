@@ -36,10 +36,11 @@ class Parzen(OfSamples):
     """
 
     share = 1  # samples for each test image
+    sigmas = "np.logspace(-1, 0, 10)"  # to choose from, as a card says it
 
     def __init__(self, card, test, train, figure):
         self.test, self.validation = test.images, validation_of(card, test.image_shape)
-        sigma = f"of np.logspace(-1, 0, 10), by the first 1000 of {card['data']['validation']}"
+        sigma = f"of {self.sigmas}, by the first 1000 of {card['data']['validation']}"
         self.own = {"parzen_likelihood": figure | {"better": "higher", "sigma": sigma}}
 
     def measure(self, samples):
@@ -49,7 +50,7 @@ class Parzen(OfSamples):
         return {"parzen_likelihood": parzen_likelihood(self.test, samples.images, self.validation).mean}
 
 
-class StandardisedParzen(OfSamples):
+class StandardisedParzen(Parzen):
     """The same window of colours in a unit of their own: Denton et al. 2015, Table 1, which does not say its unit.
 
     A likelihood depends on the unit: numbers compare under one alone, `NORMALISATION`. No paper's figure stands beside
@@ -58,14 +59,12 @@ class StandardisedParzen(OfSamples):
     Args: as of `Parzen`.
     """
 
-    share = 1
+    sigmas = "np.logspace(-1, 1, 21)"
 
     def __init__(self, card, test, train, figure):
+        super().__init__(card, test, train, figure | {"unit": NORMALISATION})
         self.unit = Standardised(train.images)
-        self.test = self.unit(test.images)
-        self.validation = self.unit(validation_of(card, test.image_shape))
-        sigma = f"of np.logspace(-1, 1, 21), by the first 1000 of {card['data']['validation']}"
-        self.own = {"parzen_likelihood": figure | {"better": "higher", "unit": NORMALISATION, "sigma": sigma}}
+        self.test, self.validation = self.unit(self.test), self.unit(self.validation)
 
     def measure(self, samples):
         """{"parzen_likelihood": nats an image} of a Dataset."""
@@ -91,8 +90,9 @@ class MultiscaleParzen:
         self.test = self.unit(test.images[:IMAGES])
         self.validation = self.unit(validation_of(card, test.image_shape)[:IMAGES])
         sigma = f"of np.logspace(-1, 1, 21), one a level, by as many of {card['data']['validation']}"
+        self.smallest = len(test.images)  # samples of the smallest level
         says = {"better": "higher", "unit": NORMALISATION, "sigma": sigma}
-        says |= {"images": len(self.test), "draws": DRAWS, "smallest": len(test.images)}
+        says |= {"images": len(self.test), "draws": DRAWS, "smallest": self.smallest}
         self.own = {"multiscale_parzen_likelihood": figure | says}
 
     def measure(self, samples):
@@ -107,8 +107,8 @@ class MultiscaleParzen:
             raise ValueError("A multi-scale window is of a model with levels that draws of no class too: LAPGAN.")
         if seed is None:
             return {}
-        count, smallest = len(model.sizes) - 1, self.own["multiscale_parzen_likelihood"]["smallest"]
-        coarse = self.unit(model.generate(smallest, seed=seed, return_pyramid=True)[0])
+        count = len(model.sizes) - 1
+        coarse = self.unit(model.generate(self.smallest, seed=seed, return_pyramid=True)[0])
         finest_first = [self.drawing(model, level, seed) for level in range(count, 0, -1)]
         found = multiscale_likelihood(self.test, coarse, finest_first, self.validation, SIGMAS)
         return {"multiscale_parzen_likelihood": inside(found).mean}

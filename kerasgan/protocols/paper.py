@@ -74,7 +74,7 @@ TABLES = {  # of a paper: what is measured, and the figure it is held against
         (Parzen, {"paper": 132.0, "paper_spread": 1.8, "table": "Mirza and Osindero 2014, Table 1: conditional nets"}),
         (NearestNeighbour, {"paper": 0.0628, "table": "Radford et al. 2015, Table 3: GAN of perceptrons, conditional"}),
     ],
+    "cdcgan": [(NearestNeighbour, {"paper": 0.0298, "table": "Radford et al. 2015, Table 3: DCGAN"})],
     "colours": [(StandardisedParzen, OTHERS)],
     "lapgan": [(StandardisedParzen, OTHERS), (MultiscaleParzen, OTHERS)],
-    "cdcgan": [(NearestNeighbour, {"paper": 0.0298, "table": "Radford et al. 2015, Table 3: DCGAN"})],
 }
