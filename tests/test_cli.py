@@ -2,8 +2,10 @@
 
 import importlib.metadata
 import json
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -14,6 +16,7 @@ from command import mistake, parsed, run
 
 import kerasgan
 from kerasgan import cards, cli, images, rendering, zoo
+from kerasgan.export import exporting
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -211,6 +214,26 @@ def test_a_refusal_names_the_command():
 def test_ctrl_c():
     done = CliRunner().invoke(raising(KeyboardInterrupt()), ["fail"])
     assert (done.exit_code, done.stderr) == (130, "kerasgan: stopped.\n")
+
+
+def test_told_to_end_in_the_midst_of_a_file(tiny_zoo, tmp_path, monkeypatch):
+    """SIGTERM, as a system that goes down sends it: nothing is left, and the process would have said so: 128 + 15."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def half(model, path, *rest):
+        path.write_bytes(b"half")
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(exporting, "write", half)
+    done = CliRunner().invoke(cli.main, ["export", "tiny", "-o", str(tmp_path / "x.tflite")])
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (143, "kerasgan: stopped.")
+    assert not list(tmp_path.glob(".*")) + list(tmp_path.glob("x*"))
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_signals_are_the_main_threads():
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(cli.tidy(lambda x, y: x + y), 1, y=2).result() == 3
 
 
 def python(*args, code=0, cwd=None):

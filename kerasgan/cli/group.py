@@ -1,6 +1,9 @@
 """What the commands share: how a mistake is answered, and how a result is shown."""
 
+import functools
 import os
+import signal
+import threading
 import warnings
 
 import click
@@ -43,9 +46,31 @@ class Commands(click.Group):
         except MISTAKES as error:
             click.echo(f"kerasgan: {str(error) or type(error).__name__}", err=True)
             context.exit(1)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as told:
             click.echo("kerasgan: stopped.", err=True)
-            context.exit(130)
+            context.exit(128 + (told.args or (signal.SIGINT,))[0])
+
+
+def tidy(command):
+    """Let SIGTERM end a command as Ctrl-C does: what it had half-written is taken away, as of any error.
+
+    Not for those that train: they save first, and a worker may wait for others where no handler is called.
+    """
+
+    def stop(number, frame):
+        raise KeyboardInterrupt(number)
+
+    @functools.wraps(command)
+    def listening(*args, **options):
+        if threading.current_thread() is not threading.main_thread():  # Python allows it there alone
+            return command(*args, **options)
+        before = signal.signal(signal.SIGTERM, stop)
+        try:
+            return command(*args, **options)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    return listening
 
 
 def refuse(context, error):

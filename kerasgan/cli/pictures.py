@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from kerasgan.cli.group import as_json, generator, main, show
+from kerasgan.cli.group import as_json, generator, main, show, tidy
 from kerasgan.names import nearest
 
 
@@ -17,6 +17,7 @@ from kerasgan.names import nearest
 @click.option("-o", "--output", help="A picture (grid) or .npz; with --each a folder.  [default: samples.png, samples]")
 @click.option("--each", is_flag=True, help="One picture per image, in the folder OUTPUT.")
 @as_json
+@tidy
 def generate(name, n, labels, seed, output, each, as_json):
     """Draw images with the model NAME (an entry, a folder, a .keras file)."""
     from kerasgan import files, images, plotting, zoo
@@ -73,6 +74,7 @@ def labels_of(text, n, class_names):
 @click.option("--overwrite", is_flag=True, help="Make outputs that exist again; they are skipped otherwise.")
 @click.option("--force", is_flag=True, help="Make pictures of more than 250 megapixels too.")
 @as_json
+@tidy
 def upscale(sources, output, model, strength, base, force, as_json, **options):
     """Make pictures larger, with detail: files, and folders with all that is below.
 
@@ -104,6 +106,7 @@ def upscale(sources, output, model, strength, base, force, as_json, **options):
 
 @main.command()
 @click.option("-o", "--output", default="kerasgan-demo", show_default=True, help="The folder to write into.")
+@tidy
 def demo(output):
     """Draw digits, walk between them, fine-tune on other digits, export: everything once, offline."""
     from kerasgan.demo import run

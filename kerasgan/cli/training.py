@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from kerasgan.cli.group import as_json, generator, main, show
+from kerasgan.cli.group import as_json, generator, main, show, tidy
 
 
 @main.command()
@@ -174,6 +174,7 @@ def evaluate(name, source, n, protocol, beside, write, as_json):
 @click.option("--size", type=click.IntRange(1), nargs=2, help="Of an upscaler: height and width of what goes in.")
 @click.option("--force", "overwrite", is_flag=True, help="Replace what lies there.")
 @as_json
+@tidy
 def export(name, output, format, float16, int8, as_json, **options):
     """Write the generator of NAME as a SavedModel, .tflite or .onnx, with a side-car and its measured error."""
     if float16 and int8:
