@@ -1,6 +1,5 @@
 """What an upscaled picture shall have in common with the real one: content losses (Ledig et al. 2017, section 2.2.1).
 
-    >>> model.compile(content="l1", adversarial=1e-3)
     >>> model.compile(content=kerasgan.contents.VGG19(["block5_conv4"]), adversarial=1e-3)
 
 Pictures are float (batch, height, width, channels) around [-1, 1]; a content loss is a scalar. Networks that compare
@@ -12,8 +11,7 @@ import functools
 import keras
 from keras import ops
 
-from kerasgan import names
-from kerasgan.frequencies import blurred
+from kerasgan import frequencies, names
 from kerasgan.metrics import fingerprint
 
 
@@ -54,29 +52,42 @@ class Pixels(Content):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class LowFrequencies(Content):
-    """The mean absolute difference of blurred pictures: the finer is left to D (Fritsche et al. 2019, 1911.07850).
+class Frequencies(Content):
+    """What is coarse is compared pixel by pixel, what is fine by how much of it there is in every window.
 
-    The blur is `kerasgan.frequencies.blurred`; SRGAN's `discriminator_high_pass` is its other half.
+    The coarse (Fritsche et al. 2019, arXiv:1911.07850): the mean absolute difference of `frequencies.coarse`. The fine:
+    of its energies r and f in real and upscaled pictures (`frequencies.fine_energies`) r / f - log(r / f) - 1 (Itakura
+    and Saito 1968), least where f is the mean of what r may be. It says where detail belongs, as texture matching does
+    (Sajjadi et al. 2017, EnhanceNet, eq. 6); what it looks like is D's to say, `discriminator_high_pass` its half.
 
     Args:
-        weight: what that is multiplied by. pixels: the weight of the pixels' own beside it. Both are at least 0.
+        coarse, fine: their weights. pixels: of the mean absolute difference of all pixels. None is less than 0.
+        window: of the energies, an even number of pixels, at least 2 and less than a crop.
 
     Raises:
-        ValueError: a weight that is none.
+        ValueError: a weight that is none, or such a window.
     """
 
-    def __init__(self, weight=1.0, pixels=0.0):
-        self.weight, self.pixels = checked_weight(weight), checked_weight(pixels)
+    FLOOR = (0.5 / 127.5) ** 2  # half a grey level squared, beside which no energy is told from none
+
+    def __init__(self, coarse=10.0, fine=0.03, pixels=0.0, window=16):
+        self.coarse, self.fine, self.pixels = (checked_weight(weight) for weight in (coarse, fine, pixels))
+        if isinstance(window, bool) or not isinstance(window, int) or window < 2 or window % 2:
+            raise ValueError(f"window is an even number of pixels, at least 2; saw {window!r}.")
+        self.window = window
 
     def __call__(self, real, fake, discriminator=None):
         """The loss."""
         apart = real - fake
-        return self.weight * ops.mean(ops.abs(blurred(apart))) + self.pixels * ops.mean(ops.abs(apart))
+        loss = self.coarse * ops.mean(ops.abs(frequencies.coarse(apart))) + self.pixels * ops.mean(ops.abs(apart))
+        if not self.fine:
+            return loss
+        r, f = (frequencies.fine_energies(pictures, self.window) + self.FLOOR for pictures in (real, fake))
+        return loss + self.fine * ops.mean(r / f - ops.log(r / f) - 1)
 
     def get_config(self):
         """The arguments."""
-        return {"weight": self.weight, "pixels": self.pixels}
+        return {"coarse": self.coarse, "fine": self.fine, "pixels": self.pixels, "window": self.window}
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -128,7 +139,8 @@ class Features(Content):
     @classmethod
     def from_config(cls, config):
         """The content that `get_config` described, its network with random weights."""
-        return cls(**config | {"network": keras.saving.deserialize_keras_object(config["network"])})
+        own = {key: keras.saving.deserialize_keras_object(config[key]) for key in config if key == "network"}
+        return cls(**config | own)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -179,11 +191,6 @@ class VGG19(Features):
     def get_config(self):
         """The arguments: the weights come from where they came from."""
         return {"layers": self.layers, "weight": self.weight, "weights": self.weights, "sha256": self.sha256}
-
-    @classmethod
-    def from_config(cls, config):
-        """The content that `get_config` described."""
-        return cls(**config)
 
 
 @keras.saving.register_keras_serializable("kerasgan")

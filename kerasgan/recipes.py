@@ -30,7 +30,7 @@ OPTIMIZERS = {name.lower(): getattr(keras.optimizers, name) for name in ("Adam",
 CONTENTS = {
     "vgg19": contents.VGG19,
     "discriminator": contents.DiscriminatorFeatures,
-    "low_frequencies": contents.LowFrequencies,
+    "frequencies": contents.Frequencies,
 }
 PLAYED = ("epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps", "choose", "validate_every")
 CROPPED = ("crop", "steps_per_epoch", "degradation", "start")

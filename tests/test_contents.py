@@ -30,12 +30,34 @@ def test_pixels_by_hand(pair):
     assert float(contents.Pixels("mse")(real, fake)) == pytest.approx(((real - fake) ** 2).mean(), rel=1e-5)
 
 
-def test_low_frequencies_by_hand(pair):
-    """Of the blurred pictures, beside the pixels' own."""
+def test_frequencies_by_hand(pair):
+    """The coarse and the pixels by their differences, the fine by the ratio of its energies."""
     apart = pair[0] - pair[1]
-    coarse = ops.convert_to_numpy(frequencies.blurred(apart))
+    coarse = ops.convert_to_numpy(frequencies.coarse(apart))
     expected = 3 * np.abs(coarse).mean() + 0.5 * np.abs(apart).mean()
-    assert float(contents.LowFrequencies(3.0, 0.5)(*pair)) == pytest.approx(expected, rel=1e-5)
+    assert float(contents.Frequencies(3.0, 0.0, 0.5)(*pair)) == pytest.approx(expected, rel=1e-5)
+    floor = (0.5 / 127.5) ** 2
+    r, f = (ops.convert_to_numpy(frequencies.fine_energies(x, 4)) + floor for x in pair)
+    divergence = (r / f - np.log(r / f) - 1).mean()
+    content = contents.Frequencies(3.0, 2.0, 0.5, window=4)
+    assert float(content(*pair)) == pytest.approx(expected + 2 * divergence, rel=1e-5)
+    assert float(content(pair[0], pair[0])) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_fine_is_to_have_the_mean_of_its_energies():
+    """Of noise that is now weak, now strong, the best single strength has their mean energy, not their median."""
+    noise = np.random.default_rng(0).normal(size=(1, 64, 64, 1)).astype("float32")
+    strengths = np.array([0.2, 0.2, 2.0], "float32")
+    content = contents.Frequencies(coarse=0.0, fine=1.0)
+    tried = np.sqrt(np.mean(strengths**2)) * np.array([0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0], "float32")
+    losses = [np.mean([float(content(noise * real, noise * fake)) for real in strengths]) for fake in tried]
+    assert np.argmin(losses) == 3
+
+
+@pytest.mark.parametrize("window", [0, 1, 5, 4.0, True])
+def test_a_window_that_is_none(window):
+    with pytest.raises(ValueError, match="window is an even number of pixels, at least 2; saw"):
+        contents.Frequencies(window=window)
 
 
 def test_get(pair):
@@ -156,19 +178,19 @@ def test_half_precision_compares_in_float32(policy):
         model = srgan(channels=3)
         content = contents.Features(network(), ["map"])
     low, high = np.zeros((4, 8, 8, 3), "uint8"), np.full((4, 16, 16, 3), 200, "uint8")
-    for each in (content, contents.DiscriminatorFeatures(), contents.LowFrequencies()):
+    for each in (content, contents.DiscriminatorFeatures(), contents.Frequencies(window=8)):
         model.compile(content=each, run_eagerly=True)
         assert np.isfinite(model.fit(low, high, verbose=0).history["content_loss"]).all()
     assert {x.dtype for x in contents.in_float32([np.zeros(2, "float16")])} == {keras.ops.zeros(2).dtype}
 
 
-@pytest.mark.parametrize("kind", ["features", "discriminator", "low_frequencies"])
+@pytest.mark.parametrize("kind", ["features", "discriminator", "frequencies"])
 def test_networks_that_compare_do_not_learn_and_are_not_saved(kind, tmp_path):
     compares = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(2, 3, name="map")])
     features = contents.Features(compares, ["map"])
     content = {
         "features": features, "discriminator": contents.DiscriminatorFeatures(),
-        "low_frequencies": contents.LowFrequencies(3.0, 0.5),
+        "frequencies": contents.Frequencies(3.0, 0.5, window=8),
     }[kind]  # fmt: skip
     model, before = srgan(), compares.get_weights()
     model.compile(content=content, run_eagerly=True)

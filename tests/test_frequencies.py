@@ -37,6 +37,33 @@ def test_what_is_kept_of_a_wave(frequency, kept):
     assert np.abs(fine).max() == pytest.approx(1 - kept, abs=0.01)
 
 
+@pytest.mark.parametrize(("frequency", "kept"), [(0, 1), (0.25, 0.92), (0.5, 0.25), (0.72, 0), (1, 0)])
+def test_what_is_coarse_ends_sharply(frequency, kept):
+    coarse = frequencies.coarse(np.repeat(wave(frequency), 2, axis=1))[:, 6:-6, 6:-6]
+    assert np.abs(coarse).max() == pytest.approx(kept, abs=0.01)
+
+
+def test_fine_energies_by_hand():
+    """Of two by two pixels: stripes down are across, stripes across are down, a chequerboard is both."""
+    y, x = np.mgrid[:8, :10]
+    patterns = np.stack([(-1.0) ** x, (-1.0) ** y, (-1.0) ** (x + y), np.ones_like(x)])[..., None].astype("float32")
+    energies = ops.convert_to_numpy(frequencies.fine_energies(0.5 * patterns, 4))
+    assert energies.shape == (4, 2, 3, 3)
+    np.testing.assert_allclose(energies, np.broadcast_to(0.25 * np.eye(4, 3)[:, None, None], (4, 2, 3, 3)), atol=1e-6)
+    with pytest.raises(ValueError, match="Pictures of 8 x 10 have no windows of 8 pixels: larger crops"):
+        frequencies.fine_energies(patterns, 8)
+
+
+def test_filtered_by_hand():
+    """Down and across alike, of each channel alone; 0 lies outside."""
+    images = pictures(shape=(1, 3, 3, 2))
+    around = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    expected = sum(
+        a * b * around[:, i : i + 3, j : j + 3] for i, a in enumerate((1, 2, 3)) for j, b in enumerate((1, 2, 3))
+    )
+    np.testing.assert_allclose(frequencies.filtered(images, np.array([1, 2, 3]), "same"), expected, atol=1e-5)
+
+
 def test_coarse_and_fine_are_the_picture():
     images = pictures()
     whole = frequencies.blurred(images, "valid") + HighFrequencies()(images)

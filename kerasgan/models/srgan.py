@@ -105,7 +105,7 @@ class SRGAN(Adversarial):
         crop: side of the high crops that D judges, where it has a dense layer. None: any.
         discriminator_width, discriminator_norm, discriminator_units, discriminator_high_pass: as `build_discriminator`
             has them. By default without BatchNorm, which penalties and relativistic pairs do not go with, without the
-            dense layer, and of pictures as they are. high_pass goes with `contents.LowFrequencies`.
+            dense layer, and of pictures as they are. high_pass goes with `contents.Frequencies`.
         generator, discriminator: networks of your own instead: built models, or functions that build them; the
             generator of any size (None, None, channels).
         The rest is `Adversarial`'s.
