@@ -56,9 +56,9 @@ class Frequencies(Content):
     """What is coarse is compared pixel by pixel, what is fine by how much of it there is in every window.
 
     The coarse (Fritsche et al. 2019, arXiv:1911.07850): the mean absolute difference of `frequencies.coarse`. The fine:
-    of its energies r and f in real and upscaled pictures (`frequencies.fine_energies`) r / f - log(r / f) - 1 (Itakura
-    and Saito 1968), least where f is the mean of what r may be. It says where detail belongs, as texture matching does
-    (Sajjadi et al. 2017, EnhanceNet, eq. 6); what it looks like is D's to say, `discriminator_high_pass` its half.
+    that of the logarithms of its energies (`frequencies.fine_energies`), a log spectral distance (Gray and Markel
+    1976), so that a window of skin counts as much as one of grass. It says where detail belongs, as texture matching
+    does (Sajjadi et al. 2017, EnhanceNet, eq. 6); what it looks like is D's to say, with `discriminator_high_pass`.
 
     Args:
         coarse, fine: their weights. pixels: of the mean absolute difference of all pixels. None is less than 0.
@@ -70,7 +70,7 @@ class Frequencies(Content):
 
     FLOOR = (0.5 / 127.5) ** 2  # half a grey level squared, beside which no energy is told from none
 
-    def __init__(self, coarse=10.0, fine=0.03, pixels=0.0, window=16):
+    def __init__(self, coarse=10.0, fine=0.2, pixels=0.0, window=16):
         self.coarse, self.fine, self.pixels = (checked_weight(weight) for weight in (coarse, fine, pixels))
         if isinstance(window, bool) or not isinstance(window, int) or window < 2 or window % 2:
             raise ValueError(f"window is an even number of pixels, at least 2; saw {window!r}.")
@@ -82,8 +82,8 @@ class Frequencies(Content):
         loss = self.coarse * ops.mean(ops.abs(frequencies.coarse(apart))) + self.pixels * ops.mean(ops.abs(apart))
         if not self.fine:
             return loss
-        r, f = (frequencies.fine_energies(pictures, self.window) + self.FLOOR for pictures in (real, fake))
-        return loss + self.fine * ops.mean(r / f - ops.log(r / f) - 1)
+        fine = (ops.log(frequencies.fine_energies(pictures, self.window) + self.FLOOR) for pictures in (real, fake))
+        return loss + self.fine * ops.mean(ops.abs(ops.subtract(*fine)))
 
     def get_config(self):
         """The arguments."""
