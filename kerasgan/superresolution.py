@@ -25,7 +25,7 @@ def prepared(recipe, resume=False):
     seed = settings.get("seed", 0)
     keras.utils.set_random_seed(seed)  # the initial weights
     with networks.policy(settings.get("dtype_policy", "float32")):
-        model = recipes.build(recipe["model"])
+        model = recipes.build({"seed": seed} | recipe["model"])  # its noise
     recipes.compile_model(model, recipe["fine_tuning"])  # as `load` will
     about = dict(channels=model.image_shape[-1], scale=model.scale)
     crop, kind = settings.get("crop", CROP), settings.get("degradation", "bicubic")

@@ -145,7 +145,7 @@ def prepared(recipe):
     seed = settings.get("seed", 0)
     keras.utils.set_random_seed(seed)  # the initial weights
     with networks.policy(settings.get("dtype_policy", "float32")):
-        model = recipes.build(recipe["model"])
+        model = recipes.build({"seed": seed} | recipe["model"])  # its noise
     recipes.compile_model(model, recipe["fine_tuning"])  # as `load` will
     dataset = data.read(
         recipe["data"]["train"], batch_size=settings["batch_size"], seed=seed, image_shape=model.image_shape

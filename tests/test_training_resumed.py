@@ -199,6 +199,7 @@ def test_about_run(recipe):
         "data": {"train": read["data"]["train"], "fingerprint": dataset.fingerprint[:16]},
     }  # fmt: skip
     assert model.compiled and len(dataset) == 4
+    assert model.seed == dataset.seed == 3  # its noise too: trainings of two seeds have nothing in common
 
 
 def test_what_selects_is_part_of_the_training(recipe, tmp_path):
