@@ -74,11 +74,11 @@ class Checkpoints:
             if not whole:
                 damaged.append(weights.name)
                 continue
+            self.check_about(description, content.get("about"))  # first: another seed is another model's too
             if content["model"] != described(model):
                 raise ValueError(
                     f"{weights} is a checkpoint of another model: {content['model']}, not {described(model)}."
                 )
-            self.check_about(description, content.get("about"))
             if damaged:
                 warnings.warn(f"Damaged, passed over: {', '.join(damaged)}. Going on from step {step}.", stacklevel=2)
             model.load_weights(weights)
