@@ -44,6 +44,7 @@ MODULES = {
     "models": "models",
     "penalties": "penalties",
     "plotting": "plotting",
+    "stages": "stages",
     "zoo": "zoo",
 }
 

@@ -12,11 +12,15 @@ import keras
 from keras import ops
 
 from kerasgan import frequencies, names
-from kerasgan.metrics import fingerprint
+from kerasgan.metrics.features import check_fingerprint, fingerprint
 
 
 class Content:
     """A function (real, fake, discriminator) -> scalar, with a config."""
+
+    def compared(self, low, real, fake, discriminator):
+        """(what D is to judge in the place of `fake`, which was made of `low`, the loss): the picture itself."""
+        return fake, self(real, fake, discriminator)
 
     def check_model(self, model, adversarial):
         """Raise ValueError if it cannot compare what the model makes, or compares by what does not learn."""
@@ -72,9 +76,7 @@ class Frequencies(Content):
 
     def __init__(self, coarse=10.0, fine=0.2, pixels=0.0, window=16):
         self.coarse, self.fine, self.pixels = (checked_weight(weight) for weight in (coarse, fine, pixels))
-        if isinstance(window, bool) or not isinstance(window, int) or window < 2 or window % 2:
-            raise ValueError(f"window is an even number of pixels, at least 2; saw {window!r}.")
-        self.window = window
+        self.window = frequencies.checked_window(window)
 
     def __call__(self, real, fake, discriminator=None):
         """The loss."""
@@ -125,11 +127,7 @@ class Features(Content):
 
     def check(self):
         """Refuse weights that are not those of the config."""
-        if (seen := fingerprint(self.network)) != self.sha256:
-            raise ValueError(
-                f"The content network's weights have SHA-256 {seen[:12]}..., expected {self.sha256[:12]}...: a config"
-                " holds no weights, so load them into `model.rules['content'].network`, or compile anew."
-            )
+        check_fingerprint(self.network, self.sha256, "content", "model.rules['content'].network")
 
     def get_config(self):
         """The arguments: of the network its architecture and its fingerprint."""

@@ -9,7 +9,6 @@ from keras import ops
 
 BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 HALF = 0.21  # where `coarse` leaves a half
-SINC = 2 * HALF * np.sinc(2 * HALF * np.arange(-6, 7)) * np.hamming(13)
 
 
 def blurred(pictures, padding="same"):
@@ -23,12 +22,16 @@ def blurred(pictures, padding="same"):
     return filtered(pictures, BINOMIAL, padding)
 
 
-def coarse(pictures):
-    """Each channel under a low-pass of both directions that ends sharply: a sinc of 13 taps under a Hamming window.
+def coarse(pictures, half=HALF, taps=13):
+    """Each channel under a low-pass of both directions that ends sharply: a sinc under a Hamming window.
 
-    It leaves 0.92 of a wave of frequency 1/8, which an enlargement by 4 still knows of, and 0.25 at 1/4; 0 is outside.
+    By default it leaves 0.92 of a wave of frequency 1/8, which an enlargement by 4 still knows of, and 0.25 at 1/4.
+
+    Args:
+        half: the frequency of which it leaves a half. taps: its length in pixels, odd. Outside of pictures is 0.
     """
-    return filtered(pictures, SINC / SINC.sum(), "same")
+    sinc = np.sinc(2 * half * (np.arange(taps) - taps // 2)) * np.hamming(taps)
+    return filtered(pictures, sinc / sinc.sum(), "same")
 
 
 def filtered(pictures, taps, padding):
@@ -42,21 +45,36 @@ def fine_energies(pictures, window):
 
     Haar's differences across, down and in both directions, of two by two pixels: what is finer than 1/4, mostly.
 
-    Args:
-        window: its side in pixels, even, and less than the pictures' sides.
+    Args, Raises: as of `windowed`.
 
     Returns:
         float32 (batch, windows down, windows across, 3 * channels).
-
-    Raises:
-        ValueError: a picture that has no such window.
     """
-    if min(sides := pictures.shape[1:3]) <= window:
-        raise ValueError(f"Pictures of {sides[0]} x {sides[1]} have no windows of {window} pixels: larger crops.")
     bands = [np.outer(down, across) / 4 for down, across in (([1, 1], [1, -1]), ([1, -1], [1, 1]), ([1, -1], [1, -1]))]
     kernel = np.repeat(np.stack(bands, axis=-1)[:, :, None], pictures.shape[-1], axis=2)
     fine = ops.depthwise_conv(ops.cast(pictures, "float32"), kernel.astype("float32"), padding="valid")
-    return ops.average_pool(ops.square(fine), window, window // 2, "valid")
+    return windowed(ops.square(fine), window)
+
+
+def windowed(maps, window):
+    """The means of each channel in windows that overlap by half, (batch, windows down, windows across, channels).
+
+    Args:
+        maps: such as squared differences. window: its side in pixels, even, and no more than the maps' sides.
+
+    Raises:
+        ValueError: maps that have no such window.
+    """
+    if min(sides := maps.shape[1:3]) < window:
+        raise ValueError(f"There are no windows of {window} pixels in {sides[0]} x {sides[1]}: larger crops.")
+    return ops.average_pool(maps, window, window // 2, "valid")
+
+
+def checked_window(window):
+    """The side of a window; refuses what is no even number of at least 2."""
+    if isinstance(window, bool) or not isinstance(window, int) or window < 2 or window % 2:
+        raise ValueError(f"window is an even number of pixels, at least 2; saw {window!r}.")
+    return window
 
 
 @keras.saving.register_keras_serializable("kerasgan")

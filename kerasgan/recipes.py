@@ -21,7 +21,7 @@ import tomllib
 
 import keras
 
-from kerasgan import augmentations, contents, losses, names, penalties, replicas
+from kerasgan import augmentations, contents, losses, names, penalties, replicas, stages
 from kerasgan.models import VARIANTS, rules
 from kerasgan.models.generative import Generative
 from kerasgan.random import SEEDS
@@ -31,6 +31,7 @@ CONTENTS = {
     "vgg19": contents.VGG19,
     "discriminator": contents.DiscriminatorFeatures,
     "frequencies": contents.Frequencies,
+    "second_stage": stages.SecondStage,
 }
 PLAYED = ("epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps", "choose", "validate_every")
 CROPPED = ("crop", "steps_per_epoch", "degradation", "start")
@@ -173,10 +174,11 @@ def build(model):
     return VARIANTS[variant](**lists)
 
 
-def compile_model(model, section, steps=None, metrics=()):
+def compile_model(model, section, steps=None, metrics=(), first=None):
     """Compile a model by the rules of a `[compile]` section; schedules run over `steps` steps, or are at their end.
 
-    `metrics` are `compile`'s: what the model is measured with is no rule of its game.
+    `metrics` are `compile`'s: what the model is measured with is no rule of its game. `first` is the generator that a
+    second stage starts from.
 
     Raises:
         ValueError, TypeError: unknown or refused rules; the nearest name is given.
@@ -192,7 +194,7 @@ def compile_model(model, section, steps=None, metrics=()):
         elif name == "augment":
             value = augmentation(value)
         elif name == "content":
-            value = content(value)
+            value = content(value, first)
         elif name == "instance_noise":
             value = scheduled(value, steps)
         elif name == "loss":
@@ -208,15 +210,16 @@ def penalty(section, steps=None):
     return penalties.Penalty(section["kind"], scheduled(section.get("weight", 1.0), steps))
 
 
-def content(section):
-    """The content loss that "l1", "mse" or `{kind = "vgg19", weight = 0.006}` describes; other keys are its own."""
+def content(section, first=None):
+    """The content loss that "l1" or `{kind = "vgg19", weight = 0.006}` describes; "second_stage" is beside `first`."""
     if not isinstance(section, dict):
         return contents.get(section)
     arguments = dict(section)
     kind = arguments.pop("kind", None)
     names.check_choice("kind of content", kind, CONTENTS)
     rules.check_arguments(arguments, CONTENTS[kind])
-    return CONTENTS[kind](**arguments)
+    given = [first] if kind == "second_stage" else []
+    return CONTENTS[kind](*given, **arguments)
 
 
 def augmentation(policy):
@@ -240,10 +243,7 @@ def optimizer(section, steps=None):
 
 
 def check_setting(optimizer_name, key, value):
-    """Refuse a setting that no optimizer has use for: no number, a negative one, a moment's decay of 1 or more.
-
-    Only the learning rate may be a schedule.
-    """
+    """Refuse what no optimizer has use for: no number or one out of range, or a schedule but of the learning rate."""
     if isinstance(value, dict) and key == "learning_rate":
         return
     below = 1 if key.startswith("beta") or key in ("momentum", "rho", "ema_momentum") else float("inf")

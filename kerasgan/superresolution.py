@@ -26,21 +26,23 @@ def prepared(recipe, resume=False):
     keras.utils.set_random_seed(seed)  # the initial weights
     with networks.policy(settings.get("dtype_policy", "float32")):
         model = recipes.build({"seed": seed} | recipe["model"])  # its noise
-    recipes.compile_model(model, recipe["fine_tuning"])  # as `load` will
+    recipes.compile_model(model, recipe["fine_tuning"] or recipe["compile"])  # as `load` will
     about = dict(channels=model.image_shape[-1], scale=model.scale)
     crop, kind = settings.get("crop", CROP), settings.get("degradation", "bicubic")
     pairs = data.pairs_from(of["train"], crop=crop, batch_size=settings["batch_size"], seed=seed, degradation=kind,
                             steps=settings.get("steps_per_epoch"), **about)  # fmt: skip
     validation = data.pictures_from(of["validation"], **about) if "validation" in of else None
-    if (start := settings.get("start")) and not resume:  # a checkpoint has it all
-        go_on(model, start)
+    start = first_stage(model, settings["start"]) if "start" in settings else None
+    if start and not resume:  # a checkpoint has them
+        for network in (model.generator, model.average):
+            network.set_weights(start.get_weights())
     metrics = [PSNR(crop=model.scale)] if validation else []
-    recipes.compile_model(model, recipe["compile"], settings["epochs"] * len(pairs), metrics)
+    recipes.compile_model(model, recipe["compile"], settings["epochs"] * len(pairs), metrics, start)
     return model, pairs, validation
 
 
-def go_on(model, entry):
-    """Give the model the generator of an entry: the first stage of training, from which the second starts.
+def first_stage(model, entry):
+    """The generator of an entry, of which this model is the second stage; it computes as the model's does.
 
     Raises:
         ValueError: it is of another architecture.
@@ -53,8 +55,9 @@ def go_on(model, entry):
         raise ValueError(
             f"{entry} has another generator than this recipe, {words}: to start from it they have to agree."
         )
-    for network in (model.generator, model.average):
-        network.set_weights(first.average.get_weights())
+    generator = keras.models.clone_model(model.generator)
+    generator.set_weights(first.average.get_weights())
+    return generator
 
 
 def evaluate(card, model):

@@ -43,6 +43,13 @@ def test_what_is_coarse_ends_sharply(frequency, kept):
     assert np.abs(coarse).max() == pytest.approx(kept, abs=0.01)
 
 
+@pytest.mark.parametrize(("frequency", "kept"), [(0.25, 1), (0.48, 0.5), (0.7, 0), (1, 0)])
+def test_where_the_coarse_ends_can_be_said(frequency, kept):
+    """A longer filter, which leaves a half of 0.24 cycles a pixel."""
+    coarse = frequencies.coarse(np.repeat(wave(frequency), 2, axis=1), half=0.24, taps=17)[:, 8:-8, 8:-8]
+    assert np.abs(coarse).max() == pytest.approx(kept, abs=0.02)
+
+
 def test_fine_energies_by_hand():
     """Of two by two pixels: stripes down are across, stripes across are down, a chequerboard is both."""
     y, x = np.mgrid[:8, :10]
@@ -50,8 +57,19 @@ def test_fine_energies_by_hand():
     energies = ops.convert_to_numpy(frequencies.fine_energies(0.5 * patterns, 4))
     assert energies.shape == (4, 2, 3, 3)
     np.testing.assert_allclose(energies, np.broadcast_to(0.25 * np.eye(4, 3)[:, None, None], (4, 2, 3, 3)), atol=1e-6)
-    with pytest.raises(ValueError, match="Pictures of 8 x 10 have no windows of 8 pixels: larger crops"):
+    with pytest.raises(ValueError, match="There are no windows of 8 pixels in 7 x 9: larger crops"):
         frequencies.fine_energies(patterns, 8)
+
+
+def test_windowed_by_hand():
+    """Windows of four pixels, two apart; what does not fill one is left out."""
+    maps = pictures(shape=(1, 7, 9, 2))
+    means = ops.convert_to_numpy(frequencies.windowed(maps, 4))
+    assert means.shape == (1, 2, 3, 2)
+    np.testing.assert_allclose(means[0, 1, 2], maps[0, 2:6, 4:8].mean(axis=(0, 1)), atol=1e-6)
+    assert frequencies.checked_window(4) == 4
+    with pytest.raises(ValueError, match="window is an even number of pixels, at least 2; saw 3"):
+        frequencies.checked_window(3)
 
 
 def test_filtered_by_hand():

@@ -22,6 +22,7 @@ FLOORS = (
     "gradients random losses layers frequencies pyramid images resampling tiling modes distribution plotting rendering",
     "penalties augmentations data metrics export checkpoints upscaler",
     "callbacks contents",
+    "stages",
     "models",
     "cards recipes",
     "mirror",

@@ -57,6 +57,19 @@ def fingerprint(extractor):
     return digest.hexdigest()
 
 
+def check_fingerprint(network, sha256, whose, place):
+    """Raise ValueError unless the network's weights have this fingerprint.
+
+    Args:
+        whose: network it is, and place: where it can be reached, for what is said.
+    """
+    if (seen := fingerprint(network)) != sha256:
+        raise ValueError(
+            f"The {whose} network's weights have SHA-256 {seen[:12]}..., expected {sha256[:12]}...: a config holds no"
+            f" weights, so load them into `{place}`, or compile anew."
+        )
+
+
 def clouds(real, fake):
     """Real and fake features as float64 arrays (n, d) that can be compared.
 

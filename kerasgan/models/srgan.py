@@ -211,7 +211,7 @@ class SRGAN(Adversarial):
         def play(batch):
             low, high = batch
             fake = ops.cast(self.generator(low, training=True), "float32")
-            content = self.rules["content"](high, fake, self.discriminator)
+            fake, content = self.rules["content"].compared(low, high, fake, self.discriminator)
             weight = self.rules["adversarial"]
             if not weight:
                 return {"generator": content, "content": content}
