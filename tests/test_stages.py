@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from goldens import srgan
+from goldens import in_child, srgan
 from keras import ops
 
 from kerasgan import SRGAN, frequencies
@@ -111,6 +111,33 @@ def test_the_first_stage_does_not_learn_and_is_not_saved(tmp_path):
         loaded.fit(low, high, verbose=0)
     loaded.rules["content"].network.set_weights(before)
     assert np.isfinite(loaded.fit(low, high, verbose=0).history["content_loss"]).all()
+
+
+def alone_and_on_two():
+    """Run by a child, for devices are set once a process: weights and content loss after two steps."""
+    import contextlib
+
+    from kerasgan import distribution
+
+    two, found = distribution.strategy("mirrored", 2), []  # first: it makes the devices
+    low, high = (((pictures((8, side, side, 1)) + 1) * 127.5).astype("uint8") for side in (8, 16))
+    for scope in (contextlib.nullcontext(), two.scope()):
+        keras.utils.set_random_seed(0)
+        with scope:
+            model = srgan()
+            first = first_of(model)
+            model.generator.set_weights([1.2 * w for w in model.generator.get_weights()])
+            model.compile(content=SecondStage(first, restraint=0.8, window=8))
+        history = model.fit(low, high, batch_size=8, epochs=2, verbose=0).history
+        found.append((model.generator.get_weights(), history["content_loss"]))
+    return found
+
+
+def test_two_replicas_train_what_one_device_trains(tmp_path):
+    (weights, loss), (others, other_loss) = in_child(alone_and_on_two, folder=tmp_path)
+    np.testing.assert_allclose(loss, other_loss, rtol=1e-5)
+    for a, b in zip(weights, others, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def test_a_fingerprint_is_of_the_weights():

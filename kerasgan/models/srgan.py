@@ -187,7 +187,8 @@ class SRGAN(Adversarial):
         """Set the rules of the game.
 
         Args:
-            content: what high and upscaled pictures shall have in common: "mse", "l1", or one of `kerasgan.contents`.
+            content: what high and upscaled pictures shall have in common: "mse", "l1", one of `kerasgan.contents`, or
+                `kerasgan.stages.SecondStage`.
             adversarial: the weight of the generator's adversarial loss beside it, 1e-3 in the paper's eq. 3; 0: content
                 alone, and the discriminator rests.
             optimizers, options: `Adversarial.compile`'s.
