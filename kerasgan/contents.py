@@ -82,10 +82,7 @@ class Frequencies(Content):
         """The loss."""
         apart = real - fake
         loss = self.coarse * ops.mean(ops.abs(frequencies.coarse(apart))) + self.pixels * ops.mean(ops.abs(apart))
-        if not self.fine:
-            return loss
-        fine = (ops.log(frequencies.fine_energies(pictures, self.window) + self.FLOOR) for pictures in (real, fake))
-        return loss + self.fine * ops.mean(ops.abs(ops.subtract(*fine)))
+        return loss + (self.fine and self.fine * frequencies.fine_distance(real, fake, self.window, self.FLOOR))
 
     def get_config(self):
         """The arguments."""

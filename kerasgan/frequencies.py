@@ -56,6 +56,18 @@ def fine_energies(pictures, window):
     return windowed(ops.square(fine), window)
 
 
+def fine_distance(real, fake, window, floor):
+    """How far apart the energies of the fine are: the mean absolute difference of their logarithms.
+
+    A log spectral distance (Gray and Markel 1976), so that a window of skin counts as much as one of grass.
+
+    Args:
+        window: as of `windowed`. floor: added to the energies, beside which none is told from none.
+    """
+    logarithms = (ops.log(fine_energies(pictures, window) + floor) for pictures in (real, fake))
+    return ops.mean(ops.abs(ops.subtract(*logarithms)))
+
+
 def windowed(maps, window):
     """The means of each channel in windows that overlap by half, (batch, windows down, windows across, channels).
 

@@ -25,8 +25,8 @@ class SecondStage(Content):
     Three parts. `error`: the squared difference from the first stage's picture, relative to what that lacks in the
     window (`relative_error`). It asks for the same as squared pixels do, but a window of grass, of which a low picture
     says little, does not outweigh all edges; and beside the first stage's picture, which is the mean of what might be
-    there, there is less chance in it than beside the real one. `fine`: a log spectral distance (Gray and Markel 1976)
-    of the energies of the fine (`frequencies.fine_energies`).
+    there, there is less chance in it than beside the real one. `fine`: how far apart the energies of the fine are
+    (`frequencies.fine_distance`).
 
     `restraint`: middle frequencies, in which pictures are strong, cost most PSNR. So losses and D are shown what was
     drawn of the coarse 1 + restraint times as strong (`shown`): the generator draws it 1 / (1 + restraint) as strong
@@ -47,7 +47,7 @@ class SecondStage(Content):
     HALF = 0.24  # of a cycle a pixel: what is below is coarse
     FLOOR = (2 / 127.5) ** 2  # two grey levels squared, beside which nothing is told from none
 
-    def __init__(self, network, error=0.01, fine=0.06, restraint=0.0, window=16, sha256=None):
+    def __init__(self, network, error=0.016, fine=0.05, restraint=0.0, window=16, sha256=None):
         self.error, self.fine, self.restraint = (checked_weight(weight) for weight in (error, fine, restraint))
         self.window = frequencies.checked_window(window)
         if network is None:
@@ -70,10 +70,7 @@ class SecondStage(Content):
     def __call__(self, real, fake, discriminator=None, *, first):
         """The loss of real pictures and those that are shown."""
         loss = self.error * ops.mean(self.relative_error(real, fake, first))
-        if not self.fine:
-            return loss
-        fine = (ops.log(frequencies.fine_energies(x, self.window) + self.FLOOR) for x in (real, fake))
-        return loss + self.fine * ops.mean(ops.abs(ops.subtract(*fine)))
+        return loss + (self.fine and self.fine * frequencies.fine_distance(real, fake, self.window, self.FLOOR))
 
     def relative_error(self, real, fake, first):
         """In every window, (batch, down, across): what was drawn beside what is missing, both mean squares."""

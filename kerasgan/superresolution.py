@@ -32,7 +32,9 @@ def prepared(recipe, resume=False):
     pairs = data.pairs_from(of["train"], crop=crop, batch_size=settings["batch_size"], seed=seed, degradation=kind,
                             steps=settings.get("steps_per_epoch"), **about)  # fmt: skip
     validation = data.pictures_from(of["validation"], **about) if "validation" in of else None
-    start = first_stage(model, settings["start"]) if "start" in settings else None
+    content = recipe["compile"].get("content")
+    beside = isinstance(content, dict) and content.get("kind") == "second_stage"
+    start = first_stage(model, settings["start"]) if "start" in settings and (beside or not resume) else None
     if start and not resume:  # a checkpoint has them
         for network in (model.generator, model.average):
             network.set_weights(start.get_weights())

@@ -72,6 +72,14 @@ def test_windowed_by_hand():
         frequencies.checked_window(3)
 
 
+def test_fine_distance_by_hand():
+    """Half the contrast is log 4 of energies apart, equal pictures not at all; a floor brings the weak nearer."""
+    real = pictures()
+    assert float(frequencies.fine_distance(real, 0.5 * real, 4, 1e-8)) == pytest.approx(np.log(4), abs=1e-4)
+    assert float(frequencies.fine_distance(real, real, 4, 1e-8)) == pytest.approx(0, abs=1e-6)
+    assert float(frequencies.fine_distance(real, 0.5 * real, 4, 10.0)) < 0.1
+
+
 def test_filtered_by_hand():
     """Down and across alike, of each channel alone; 0 lies outside."""
     images = pictures(shape=(1, 3, 3, 2))

@@ -71,9 +71,8 @@ def test_losses_are_of_what_is_shown():
     first, fake = (ops.convert_to_numpy(network(low)) for network in (content.network, model.generator))
     shown = fake + 0.5 * ops.convert_to_numpy(frequencies.coarse(fake - first, 0.24, 17))
     assert np.abs(shown - fake).max() > 0.01
-    adversarial = model.compile(content=content, run_eagerly=True) or model.loss.generator(
-        *(model.discriminator(x) for x in (high, shown))
-    )
+    model.compile(content=content, run_eagerly=True)
+    adversarial = model.loss.generator(*(model.discriminator(x) for x in (high, shown)))
     energies = [ops.convert_to_numpy(frequencies.fine_energies(x, 8)) + content.FLOOR for x in (high, shown)]
     expected = (
         2 * np.mean(content.relative_error(high, shown, first)) + 0.5 * np.abs(np.log(energies[0] / energies[1])).mean()

@@ -137,6 +137,9 @@ def test_the_second_stage_starts_from_the_first(entry, place, tmp_path):
     assert first["commercial"] is not False or card["commercial"] is False, "what binds the first binds the second"
     assert "chosen" not in zoo.info(second)["training"], "PSNR would choose the least of the game"
     assert zoo.info(second)["parameters"].keys() == {"generator", "discriminator"} and zoo.verify(second)["ok"]
+    gone = recipe.read_text().replace(entry.as_posix(), (tmp_path / "gone").as_posix())
+    (tmp_path / "gone.toml").write_text(gone)
+    superresolution.prepared(recipes.read(tmp_path / "gone.toml"), resume=True)  # the checkpoint has its weights
     with pytest.raises(ValueError, match="has another generator than this recipe, blocks 1 and 2"):
         superresolution.first_stage(kerasgan.SRGAN(2, width=4, blocks=2), entry)
 
