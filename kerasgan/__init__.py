@@ -36,7 +36,6 @@ MODULES = {
     "upscale": "upscaling",
     "upscale_files": "upscaling",
     "export": "export",
-    "frequencies": "frequencies",
     "images": "images",
     "layers": "layers",
     "losses": "losses",

@@ -11,7 +11,7 @@ import functools
 import keras
 from keras import ops
 
-from kerasgan import frequencies, names
+from kerasgan import names
 from kerasgan.metrics.features import check_fingerprint, fingerprint
 
 
@@ -53,40 +53,6 @@ class Pixels(Content):
     def get_config(self):
         """The arguments."""
         return {"kind": self.kind}
-
-
-@keras.saving.register_keras_serializable("kerasgan")
-class Frequencies(Content):
-    """What is coarse is compared pixel by pixel, what is fine by how much of it there is in every window.
-
-    The coarse (Fritsche et al. 2019, arXiv:1911.07850): the mean absolute difference of `frequencies.coarse`. The fine:
-    that of the logarithms of its energies (`frequencies.fine_energies`), a log spectral distance (Gray and Markel
-    1976), so that a window of skin counts as much as one of grass. It says where detail belongs, as texture matching
-    does (Sajjadi et al. 2017, EnhanceNet, eq. 6); what it looks like is D's to say, with `discriminator_high_pass`.
-
-    Args:
-        coarse, fine: their weights. pixels: of the mean absolute difference of all pixels. None is less than 0.
-        window: of the energies, an even number of pixels, at least 2 and less than a crop.
-
-    Raises:
-        ValueError: a weight that is none, or such a window.
-    """
-
-    FLOOR = (0.5 / 127.5) ** 2  # half a grey level squared, beside which no energy is told from none
-
-    def __init__(self, coarse=10.0, fine=0.2, pixels=0.0, window=16):
-        self.coarse, self.fine, self.pixels = (checked_weight(weight) for weight in (coarse, fine, pixels))
-        self.window = frequencies.checked_window(window)
-
-    def __call__(self, real, fake, discriminator=None):
-        """The loss."""
-        apart = real - fake
-        loss = self.coarse * ops.mean(ops.abs(frequencies.coarse(apart))) + self.pixels * ops.mean(ops.abs(apart))
-        return loss + (self.fine and self.fine * frequencies.fine_distance(real, fake, self.window, self.FLOOR))
-
-    def get_config(self):
-        """The arguments."""
-        return {"coarse": self.coarse, "fine": self.fine, "pixels": self.pixels, "window": self.window}
 
 
 @keras.saving.register_keras_serializable("kerasgan")

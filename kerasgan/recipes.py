@@ -30,7 +30,6 @@ OPTIMIZERS = {name.lower(): getattr(keras.optimizers, name) for name in ("Adam",
 CONTENTS = {
     "vgg19": contents.VGG19,
     "discriminator": contents.DiscriminatorFeatures,
-    "frequencies": contents.Frequencies,
     "second_stage": stages.SecondStage,
 }
 PLAYED = ("epochs", "batch_size", "seed", "dtype_policy", "checkpoint_steps", "choose", "validate_every")

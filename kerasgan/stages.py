@@ -11,45 +11,55 @@ not tell more; so all that is drawn adds to the squared error. The pictures belo
 """
 
 import keras
+import numpy as np
 from keras import ops
 
-from kerasgan import frequencies
 from kerasgan.contents import Content, checked_weight
 from kerasgan.metrics.features import check_fingerprint, fingerprint
 
 
 @keras.saving.register_keras_serializable("kerasgan")
 class SecondStage(Content):
-    """In every window: not more drawn than was missing, as much fine detail as there is, and little of what costs most.
+    """In every window: not more drawn than was missing, as much fine detail as there is, and most where there is most.
 
-    Three parts. `error`: the squared difference from the first stage's picture, relative to what that lacks in the
-    window (`relative_error`). It asks for the same as squared pixels do, but a window of grass, of which a low picture
-    says little, does not outweigh all edges; and beside the first stage's picture, which is the mean of what might be
-    there, there is less chance in it than beside the real one. `fine`: how far apart the energies of the fine are
-    (`frequencies.fine_distance`).
+    `error`: the squared difference from the first stage's picture, relative to what that lacks in the window
+    (`relative_error`). It asks for the same as squared pixels do, but a window of grass, of which a low picture says
+    little, does not outweigh all edges; and beside the first stage's picture, which is the mean of what might be there,
+    there is less chance in it than beside the real one. `fine`: how far apart the amplitudes of the fine are
+    (`fine_distance`).
 
-    `restraint`: middle frequencies, in which pictures are strong, cost most PSNR. So losses and D are shown what was
-    drawn of the coarse 1 + restraint times as strong (`shown`): the generator draws it 1 / (1 + restraint) as strong
-    as looks real. A content loss that held it back would be at odds with D, which fills in what it sees missing.
+    `expansion`: what is drawn strongly is worth its error, grass; what is drawn weakly is not, a wall. So losses and D
+    are shown what was drawn with its local strengths compressed (`shown`), as before a dynamic range expander: what
+    looks real when drawn s strong, the generator draws s^(1 + expansion) strong. A content loss that held back what is
+    weak would be at odds with D, which fills in what it sees missing.
 
     Args:
         network: the generator of the first stage, (batch, h, w, c) to (batch, h scale, w scale, c). It does not learn,
             nor is it saved with the model.
-        error, fine: weights of at least 0. restraint: at least 0.
+        error, fine: weights of at least 0.
+        power: of what is missing, beside which the error is, at least 0: above 1 less is drawn where little is missing.
+        expansion: at least 0, which is none. strong: the strength that is shown as it is, a root mean square in grey
+            levels, above 0; the lower it is, the stronger all is drawn.
         window: the side in pixels, an even number, at least 2 and less than a crop. Windows overlap by half.
         sha256: the fingerprint that the network's weights must have; None takes them as they are. A config has no
             weights: they are to be loaded into `network` again.
 
     Raises:
-        ValueError: no network, or a weight or a window that is none.
+        ValueError: no network, or a number or a window that is none.
     """
 
-    HALF = 0.24  # of a cycle a pixel: what is below is coarse
-    FLOOR = (2 / 127.5) ** 2  # two grey levels squared, beside which nothing is told from none
+    GREY = 1 / 127.5  # one level of 255
+    FLOOR = (2 * GREY) ** 2  # squared, beside which nothing is told from none
+    USUAL = (10 * GREY) ** 2  # what is missing in a window of texture: there all powers weigh alike
 
-    def __init__(self, network, error=0.016, fine=0.05, restraint=0.0, window=16, sha256=None):
-        self.error, self.fine, self.restraint = (checked_weight(weight) for weight in (error, fine, restraint))
-        self.window = frequencies.checked_window(window)
+    def __init__(
+        self, network, error=0.016, power=1.6, fine=1.0, expansion=0.5, strong=15.5, window=16, sha256=None
+    ):  # fmt: skip
+        numbers = (error, power, fine, expansion, strong)
+        self.error, self.power, self.fine, self.expansion, self.strong = (checked_weight(x) for x in numbers)
+        if not strong:
+            raise ValueError("strong is a strength in grey levels, above 0; saw 0.")
+        self.window = checked_window(window)
         if network is None:
             raise ValueError(
                 "SecondStage compares with the generator of the first stage, and saw None: pass it as network; in the"
@@ -64,20 +74,29 @@ class SecondStage(Content):
         return shown, self(real, shown, first=first)
 
     def shown(self, first, fake):
-        """The generator's picture, with what it has drawn of the coarse onto the first stage's made stronger."""
-        return fake + self.restraint * frequencies.coarse(fake - first, self.HALF, taps=17) if self.restraint else fake
+        """The generator's picture, with what it has drawn onto the first stage's compressed: weaker the stronger it is.
+
+        Its strength is a root mean square around each pixel, a window and one wide, with one grey level added so that
+        nothing is not made infinitely strong. Gradients take it as it is: what is drawn learns its shape from what is
+        shown, not to hide.
+        """
+        if not self.expansion:
+            return fake
+        drawn = fake - first
+        around = ops.average_pool(ops.mean(ops.square(drawn), -1, keepdims=True), self.window + 1, 1, "same")
+        strength = ops.sqrt(around + self.GREY**2) / (self.strong * self.GREY)
+        return first + drawn * ops.stop_gradient(strength ** (-self.expansion / (1 + self.expansion)))
 
     def __call__(self, real, fake, discriminator=None, *, first):
         """The loss of real pictures and those that are shown."""
         loss = self.error * ops.mean(self.relative_error(real, fake, first))
-        return loss + (self.fine and self.fine * frequencies.fine_distance(real, fake, self.window, self.FLOOR))
+        return loss + (self.fine and self.fine * fine_distance(real, fake, self.window, self.FLOOR))
 
     def relative_error(self, real, fake, first):
         """In every window, (batch, down, across): what was drawn beside what is missing, both mean squares."""
-        drawn, missing = (
-            ops.mean(frequencies.windowed(ops.square(x - first), self.window), axis=-1) for x in (fake, real)
-        )
-        return drawn / (missing + self.FLOOR)
+        drawn, missing = (ops.mean(windowed(ops.square(x - first), self.window), axis=-1) for x in (fake, real))
+        missing = missing + self.FLOOR
+        return drawn / missing * (self.USUAL / missing) ** (self.power - 1)
 
     def check_model(self, model, adversarial):
         """Refuse a training by pixels alone, and a first stage that makes other pictures than the model."""
@@ -97,7 +116,7 @@ class SecondStage(Content):
 
     def get_config(self):
         """The arguments: of the network its architecture and its fingerprint."""
-        names = ("error", "fine", "restraint", "window", "sha256")
+        names = ("error", "power", "fine", "expansion", "strong", "window", "sha256")
         network = keras.saving.serialize_keras_object(self.network)
         return {"network": network, **{name: getattr(self, name) for name in names}}
 
@@ -105,3 +124,52 @@ class SecondStage(Content):
     def from_config(cls, config):
         """The content that `get_config` described, its network with random weights."""
         return cls(**config | {"network": keras.saving.deserialize_keras_object(config["network"])})
+
+
+def fine_energies(pictures, window):
+    """The mean square of each channel's finest Haar bands, in windows that overlap by half.
+
+    Haar's differences across, down and in both directions, of two by two pixels: what is finer than 1/4, mostly.
+
+    Args, Raises: as of `windowed`.
+
+    Returns:
+        float32 (batch, windows down, windows across, 3 * channels).
+    """
+    bands = [np.outer(down, across) / 4 for down, across in (([1, 1], [1, -1]), ([1, -1], [1, 1]), ([1, -1], [1, -1]))]
+    kernel = np.repeat(np.stack(bands, axis=-1)[:, :, None], pictures.shape[-1], axis=2)
+    fine = ops.depthwise_conv(ops.cast(pictures, "float32"), kernel.astype("float32"), padding="valid")
+    return windowed(ops.square(fine), window)
+
+
+def fine_distance(real, fake, window, floor):
+    """How far apart the amplitudes of the fine are: the mean absolute difference of the roots of their energies.
+
+    It says where detail belongs, as texture matching does (Sajjadi et al. 2017, EnhanceNet, eq. 6), not what it shows.
+
+    Args:
+        window: as of `windowed`. floor: added to the energies, beside which none is told from none.
+    """
+    amplitudes = (ops.sqrt(fine_energies(pictures, window) + floor) for pictures in (real, fake))
+    return ops.mean(ops.abs(ops.subtract(*amplitudes)))
+
+
+def windowed(maps, window):
+    """The means of each channel in windows that overlap by half, (batch, windows down, windows across, channels).
+
+    Args:
+        maps: such as squared differences. window: its side in pixels, even, and no more than the maps' sides.
+
+    Raises:
+        ValueError: maps that have no such window.
+    """
+    if min(sides := maps.shape[1:3]) < window:
+        raise ValueError(f"There are no windows of {window} pixels in {sides[0]} x {sides[1]}: larger crops.")
+    return ops.average_pool(maps, window, window // 2, "valid")
+
+
+def checked_window(window):
+    """The side of a window; refuses what is no even number of at least 2."""
+    if isinstance(window, bool) or not isinstance(window, int) or window < 2 or window % 2:
+        raise ValueError(f"window is an even number of pixels, at least 2; saw {window!r}.")
+    return window

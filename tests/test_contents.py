@@ -6,7 +6,7 @@ import pytest
 from goldens import srgan
 from keras import ops
 
-from kerasgan import contents, frequencies
+from kerasgan import contents
 from kerasgan.models import networks
 
 
@@ -28,33 +28,6 @@ def test_pixels_by_hand(pair):
     real, fake = pair
     assert float(contents.Pixels("l1")(real, fake)) == pytest.approx(np.abs(real - fake).mean(), rel=1e-5)
     assert float(contents.Pixels("mse")(real, fake)) == pytest.approx(((real - fake) ** 2).mean(), rel=1e-5)
-
-
-def test_frequencies_by_hand(pair):
-    """The coarse and the pixels by their differences, the fine by the logarithms of its energies."""
-    apart = pair[0] - pair[1]
-    coarse = ops.convert_to_numpy(frequencies.coarse(apart))
-    expected = 3 * np.abs(coarse).mean() + 0.5 * np.abs(apart).mean()
-    assert float(contents.Frequencies(3.0, 0.0, 0.5)(*pair)) == pytest.approx(expected, rel=1e-5)
-    floor = (0.5 / 127.5) ** 2
-    r, f = (np.log(ops.convert_to_numpy(frequencies.fine_energies(x, 4)) + floor) for x in pair)
-    content = contents.Frequencies(3.0, 2.0, 0.5, window=4)
-    assert float(content(*pair)) == pytest.approx(expected + 2 * np.abs(r - f).mean(), rel=1e-5)
-    assert float(content(pair[0], pair[0])) == pytest.approx(0, abs=1e-6)
-
-
-def test_the_fine_is_compared_by_ratios(pair):
-    """Half the contrast costs as much of what is weak as of what is strong: log 4, of energies."""
-    content = contents.Frequencies(coarse=0.0, fine=1.0, window=4)
-    for strength in (0.2, 1.0):
-        real = strength * pair[0]
-        assert float(content(real, 0.5 * real)) == pytest.approx(np.log(4), abs=0.03)
-
-
-@pytest.mark.parametrize("window", [0, 1, 5, 4.0, True])
-def test_a_window_that_is_none(window):
-    with pytest.raises(ValueError, match="window is an even number of pixels, at least 2; saw"):
-        contents.Frequencies(window=window)
 
 
 def test_get(pair):
@@ -175,20 +148,17 @@ def test_half_precision_compares_in_float32(policy):
         model = srgan(channels=3)
         content = contents.Features(network(), ["map"])
     low, high = np.zeros((4, 8, 8, 3), "uint8"), np.full((4, 16, 16, 3), 200, "uint8")
-    for each in (content, contents.DiscriminatorFeatures(), contents.Frequencies(window=8)):
+    for each in (content, contents.DiscriminatorFeatures()):
         model.compile(content=each, run_eagerly=True)
         assert np.isfinite(model.fit(low, high, verbose=0).history["content_loss"]).all()
     assert {x.dtype for x in contents.in_float32([np.zeros(2, "float16")])} == {keras.ops.zeros(2).dtype}
 
 
-@pytest.mark.parametrize("kind", ["features", "discriminator", "frequencies"])
+@pytest.mark.parametrize("kind", ["features", "discriminator"])
 def test_networks_that_compare_do_not_learn_and_are_not_saved(kind, tmp_path):
     compares = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(2, 3, name="map")])
     features = contents.Features(compares, ["map"])
-    content = {
-        "features": features, "discriminator": contents.DiscriminatorFeatures(),
-        "frequencies": contents.Frequencies(3.0, 0.5, window=8),
-    }[kind]  # fmt: skip
+    content = features if kind == "features" else contents.DiscriminatorFeatures()
     model, before = srgan(), compares.get_weights()
     model.compile(content=content, run_eagerly=True)
     plain = len(srgan().weights)

@@ -19,7 +19,7 @@ import kerasgan
 FLOORS = (
     "files names rendezvous",
     "replicas",
-    "gradients random losses layers frequencies pyramid images resampling tiling modes distribution plotting rendering",
+    "gradients random losses layers pyramid images resampling tiling modes distribution plotting rendering",
     "penalties augmentations data metrics export checkpoints upscaler",
     "callbacks contents",
     "stages",

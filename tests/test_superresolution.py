@@ -147,7 +147,7 @@ def test_the_second_stage_starts_from_the_first(entry, place, tmp_path):
 def test_a_second_stage_is_compared_with_the_first(entry, place, tmp_path):
     """Resumed, it finds the first stage again; who loads what came of it has none, and needs rules of their own."""
     text = (place / "second.toml").read_text().replace("START", entry.as_posix())
-    kind = 'content = { kind = "second_stage", restraint = 0.8, window = 8 }'
+    kind = 'content = { kind = "second_stage", expansion = 0.8, window = 8 }'
     (recipe := tmp_path / "second.toml").write_text(text.replace('content = "l1"', kind))
     with pytest.raises(ValueError, match="compares with the generator of the first stage, and saw None"):
         superresolution.prepared(recipes.read(recipe))
@@ -155,7 +155,7 @@ def test_a_second_stage_is_compared_with_the_first(entry, place, tmp_path):
     for resume in (False, True):
         model, _, _ = superresolution.prepared(recipes.read(recipe), resume)
         content, first = model.rules["content"], zoo.load(entry).average
-        assert content.restraint == 0.8 and metrics.fingerprint(content.network) == metrics.fingerprint(first)
+        assert content.expansion == 0.8 and metrics.fingerprint(content.network) == metrics.fingerprint(first)
     second = training.train(recipe, tmp_path / "second", epochs=1, verbose=0)
     assert zoo.load(second).rules["content"].kind == "l1" and zoo.verify(second)["ok"]
     recipe.write_text(recipe.read_text().replace("start", "# start"))

@@ -9,7 +9,6 @@ import keras
 from keras import layers, ops
 
 from kerasgan import contents, data, penalties, replicas
-from kerasgan.frequencies import HighFrequencies
 from kerasgan.images import in_contract, to_float
 from kerasgan.layers import BilinearUpsampling, PixelShuffle
 from kerasgan.models import networks, rules
@@ -63,7 +62,7 @@ def build_generator(scale=4, channels=3, width=64, blocks=16, kernel_size=9, nor
     return keras.Model(low, layers.Activation("linear", dtype="float32", name="high")(x), name="generator")
 
 
-def build_discriminator(image_shape, width=64, norm=True, units=1024, high_pass=False):
+def build_discriminator(image_shape, width=64, norm=True, units=1024):
     """High pictures to scores: eight convolutions that halve the sides four times (figure 4, below).
 
     Args:
@@ -71,13 +70,11 @@ def build_discriminator(image_shape, width=64, norm=True, units=1024, high_pass=
         width: channels of the first convolution, 64 in the paper; doubled three times.
         norm: BatchNorm after all but the first, as in the paper.
         units: of the dense layer before the score, 1,024; None: the mean over positions instead.
-        high_pass: judge pictures less their blur, `kerasgan.frequencies.HighFrequencies`.
 
     Returns:
         A functional model: (batch, height, width, channels) in [-1, 1] -> logits (batch, 1).
     """
-    images = keras.Input(image_shape, name="images")
-    x = HighFrequencies()(images) if high_pass else images
+    images = x = keras.Input(image_shape, name="images")
     for i in range(8):
         x = layers.Conv2D(width * 2 ** (i // 2), 3, 1 + i % 2, "same", kernel_initializer="he_normal")(x)
         x = layers.LeakyReLU(0.2)(layers.BatchNormalization()(x) if norm and i else x)
@@ -103,9 +100,8 @@ class SRGAN(Adversarial):
         width, blocks, kernel_size, skip, direct: of the generator, as `build_generator` has them; generator_norm:
             its BatchNorm. By default the paper's sizes without BatchNorm, with the skip.
         crop: side of the high crops that D judges, where it has a dense layer. None: any.
-        discriminator_width, discriminator_norm, discriminator_units, discriminator_high_pass: as `build_discriminator`
-            has them. By default without BatchNorm, which penalties and relativistic pairs do not go with, without the
-            dense layer, and of pictures as they are. high_pass goes with `contents.Frequencies`.
+        discriminator_width, discriminator_norm, discriminator_units: as `build_discriminator` has them. By default
+            without BatchNorm, which penalties and relativistic pairs do not go with, and without the dense layer.
         generator, discriminator: networks of your own instead: built models, or functions that build them; the
             generator of any size (None, None, channels).
         The rest is `Adversarial`'s.
@@ -117,7 +113,7 @@ class SRGAN(Adversarial):
     def __init__(
         self, scale=4, *, channels=3, width=64, blocks=16, kernel_size=9, skip=True, direct=False, generator_norm=False,
         crop=None, discriminator_width=64, discriminator_norm=False, discriminator_units=None,
-        discriminator_high_pass=False, generator=None, discriminator=None, pack=1, **kwargs,
+        generator=None, discriminator=None, pack=1, **kwargs,
     ):  # fmt: skip
         rules.check_known("scale", scale, data.SCALES)
         rules.check_known("channels", channels, (1, 3))
@@ -125,8 +121,7 @@ class SRGAN(Adversarial):
         optional = dict(crop=crop, discriminator_units=discriminator_units)
         for name, value in (counts | {k: v for k, v in optional.items() if v is not None}).items():
             rules.check_count(name, value)
-        flags = dict(skip=skip, direct=direct, generator_norm=generator_norm, discriminator_norm=discriminator_norm,
-                     discriminator_high_pass=discriminator_high_pass)  # fmt: skip
+        flags = dict(skip=skip, direct=direct, generator_norm=generator_norm, discriminator_norm=discriminator_norm)
         for name, value in flags.items():
             rules.check_flag(name, value)
         if discriminator_units and crop is None and discriminator is None:
@@ -139,8 +134,7 @@ class SRGAN(Adversarial):
 
         def new_discriminator():
             shape = (crop, crop, self.generator.outputs[0].shape[-1] * pack)
-            own = (discriminator_width, discriminator_norm, discriminator_units, discriminator_high_pass)
-            return build_discriminator(shape, *own)
+            return build_discriminator(shape, discriminator_width, discriminator_norm, discriminator_units)
 
         super().__init__(generator or new_generator, discriminator or new_discriminator, pack=pack, **kwargs)
         check_generator(self.generator, scale)
