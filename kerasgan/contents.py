@@ -30,8 +30,8 @@ class Content:
 
     @classmethod
     def from_config(cls, config):
-        """The content that `get_config` described."""
-        return cls(**config)
+        """The content that `get_config` described; what it has of networks has random weights."""
+        return cls(**{key: keras.saving.deserialize_keras_object(value) for key, value in config.items()})
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -70,7 +70,8 @@ class Features(Content):
     """
 
     def __init__(self, network, layers, weight=1.0, sha256=None):
-        self.layers, self.weight = named(layers), checked_weight(weight)
+        check_numbers(weight=weight)
+        self.layers, self.weight = named(layers), weight
         self.network, self.sha256 = network, sha256 or fingerprint(network)
         self.maps = maps_of(network, self.layers)
 
@@ -97,12 +98,6 @@ class Features(Content):
         network = keras.saving.serialize_keras_object(self.network)
         return {"network": network, "layers": self.layers, "weight": self.weight, "sha256": self.sha256}
 
-    @classmethod
-    def from_config(cls, config):
-        """The content that `get_config` described, its network with random weights."""
-        own = {key: keras.saving.deserialize_keras_object(config[key]) for key in config if key == "network"}
-        return cls(**config | own)
-
 
 @keras.saving.register_keras_serializable("kerasgan")
 class VGG19(Features):
@@ -120,7 +115,8 @@ class VGG19(Features):
     """
 
     def __init__(self, layers=("block5_conv4",), weight=1 / 12.75**2, weights="imagenet", sha256=None):
-        self.layers, self.weight = named(layers), checked_weight(weight)
+        check_numbers(weight=weight)
+        self.layers, self.weight = named(layers), weight
         self.weights, self.sha256 = weights, sha256
 
     @functools.cached_property
@@ -167,7 +163,8 @@ class DiscriminatorFeatures(Content):
     """
 
     def __init__(self, weight=1.0, pixels=1.0):
-        self.weight, self.pixels = checked_weight(weight), checked_weight(pixels)
+        check_numbers(weight=weight, pixels=pixels)
+        self.weight, self.pixels = weight, pixels
 
     def __call__(self, real, fake, discriminator):
         """The loss."""
@@ -210,11 +207,11 @@ def named(layers):
     return layers
 
 
-def checked_weight(weight):
-    """The weight; refuses what is no number of at least 0."""
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
-        raise ValueError(f"The weight of a content loss is a number of at least 0; saw {weight!r}.")
-    return weight
+def check_numbers(**numbers):
+    """Refuse what is no number of at least 0, by its name."""
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < float("inf"):
+            raise ValueError(f"The {name} of a content loss is a number of at least 0; saw {number!r}.")
 
 
 def get(content):

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgan.contents import Content, checked_weight
+from kerasgan.contents import Content, check_numbers
 from kerasgan.metrics.features import check_fingerprint, fingerprint
 
 
@@ -55,16 +55,17 @@ class SecondStage(Content):
     def __init__(
         self, network, error=0.016, power=1.6, fine=1.0, expansion=0.5, strong=15.5, window=16, sha256=None
     ):  # fmt: skip
-        numbers = (error, power, fine, expansion, strong)
-        self.error, self.power, self.fine, self.expansion, self.strong = (checked_weight(x) for x in numbers)
+        check_numbers(error=error, power=power, fine=fine, expansion=expansion, strong=strong)
         if not strong:
             raise ValueError("strong is a strength in grey levels, above 0; saw 0.")
-        self.window = checked_window(window)
+        check_window(window)
         if network is None:
             raise ValueError(
                 "SecondStage compares with the generator of the first stage, and saw None: pass it as network; in the"
                 " [compile] of a recipe, say in [training] which entry to start from."
             )
+        self.error, self.power, self.fine = error, power, fine
+        self.expansion, self.strong, self.window = expansion, strong, window
         self.network, self.sha256 = network, sha256 or fingerprint(network)
 
     def compared(self, low, real, fake, discriminator):
@@ -120,11 +121,6 @@ class SecondStage(Content):
         network = keras.saving.serialize_keras_object(self.network)
         return {"network": network, **{name: getattr(self, name) for name in names}}
 
-    @classmethod
-    def from_config(cls, config):
-        """The content that `get_config` described, its network with random weights."""
-        return cls(**config | {"network": keras.saving.deserialize_keras_object(config["network"])})
-
 
 def fine_energies(pictures, window):
     """The mean square of each channel's finest Haar bands, in windows that overlap by half.
@@ -168,8 +164,7 @@ def windowed(maps, window):
     return ops.average_pool(maps, window, window // 2, "valid")
 
 
-def checked_window(window):
-    """The side of a window; refuses what is no even number of at least 2."""
+def check_window(window):
+    """Refuse what is no even number of at least 2."""
     if isinstance(window, bool) or not isinstance(window, int) or window < 2 or window % 2:
         raise ValueError(f"window is an even number of pixels, at least 2; saw {window!r}.")
-    return window

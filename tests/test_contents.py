@@ -54,7 +54,7 @@ def test_features_by_hand(pair):
         contents.Features(eye, [])
     for weight in ("1", -1, float("nan"), True):
         with pytest.raises(ValueError, match="The weight of a content loss is a number of at least 0; saw"):
-            contents.checked_weight(weight)
+            contents.check_numbers(weight=weight)
 
 
 def test_a_network_that_lost_its_weights_is_refused():

@@ -115,9 +115,8 @@ def test_windowed_by_hand():
     means = ops.convert_to_numpy(stages.windowed(maps, 4))
     assert means.shape == (1, 2, 3, 2)
     np.testing.assert_allclose(means[0, 1, 2], maps[0, 2:6, 4:8].mean(axis=(0, 1)), atol=1e-6)
-    assert stages.checked_window(4) == 4
     with pytest.raises(ValueError, match="window is an even number of pixels, at least 2; saw 3"):
-        stages.checked_window(3)
+        stages.check_window(3)
 
 
 def test_fine_distance_by_hand():
@@ -189,7 +188,7 @@ def test_what_is_refused():
     model = srgan()
     network = first_of(model)
     for options, complaint in (
-        ({"expansion": -1}, "The weight of a content loss is a number of at least 0; saw -1"),
+        ({"expansion": -1}, "The expansion of a content loss is a number of at least 0; saw -1"),
         ({"strong": 0}, "strong is a strength in grey levels, above 0; saw 0"),
         ({"window": 5}, "window is an even number of pixels, at least 2; saw 5"),
         ({"network": None}, "compares with the generator of the first stage, and saw None: pass it as network"),
