@@ -219,6 +219,25 @@ def test_units_are_dense_layers_before_the_projection_and_the_score():
     assert [layer.units for layer in of_type(discriminator, layers.Dense)] == [7, 1]
 
 
+def test_a_perceptron_judges_the_image_beside_the_convolutions():
+    """Its score, by hand, is what D's is more than the convolutions'; labels enter its every layer too."""
+    model = DCGAN((16, 16, 1), classes=3, width=2, discriminator_perceptron=[5])
+    again = DCGAN.from_config(model.get_config())
+    assert [w.shape for w in again.discriminator.weights] == [w.shape for w in model.discriminator.weights]
+    assert "discriminator_perceptron" not in DCGAN((16, 16, 1), width=2).config  # as older checkpoints have it
+    discriminator = model.discriminator
+    images, labels = np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 1)), np.eye(3)[[0, 1, 2, 0]]
+    convolutions = keras.Model(discriminator.inputs, discriminator.get_layer("scores").output)
+    scores, theirs = (np.asarray(judge([images, labels])) for judge in (discriminator, convolutions))
+    kernel, bias, out, shift = (
+        np.asarray(w) for layer in of_type(discriminator, layers.Dense) if layer.name != "scores" for w in layer.weights
+    )
+    x = np.hstack([images.reshape(4, -1), labels]) @ kernel + bias
+    own = np.hstack([np.where(x > 0, x, 0.2 * x), labels]) @ out + shift
+    assert kernel.shape == (16 * 16 + 3, 5) and out.shape == (5 + 3, 1)
+    np.testing.assert_allclose(scores, theirs + own, atol=1e-5)
+
+
 def test_label_input():
     inputs, told = paper.label_input(None)
     assert inputs == [] and told("x") == "x"
@@ -239,7 +258,13 @@ def test_a_conditional_dcgan():
     assert own.classes == 3 and DCGAN.from_config(own.get_config()).classes == 3
     with pytest.raises(ValueError, match="classes asks for 4, and the generator that was given has 3"):
         DCGAN((16, 16, 1), width=4, generator=own.generator, classes=4)
-    for wrong in ({"classes": 0}, {"units": (0,)}, {"units": (2.5,)}, {"modes": 1.5}):
+    for wrong in (
+        {"classes": 0},
+        {"units": (0,)},
+        {"units": (2.5,)},
+        {"modes": 1.5},
+        {"discriminator_perceptron": [0]},
+    ):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} is an integer of at least 1"):
             DCGAN((16, 16, 1), **wrong)
 

@@ -249,14 +249,12 @@ def activations(model):
     """What follows each convolution and has its shape, before the next one: after normalisation and nonlinearity."""
     import keras
 
-    found, follows = [], False
+    found = []
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D):
-            found, follows = [*found, layer.output], True
-        elif follows and not isinstance(layer.output, list) and layer.output.shape == found[-1].shape:
+            found.append(layer.output)
+        elif found and not isinstance(layer.output, list) and layer.output.shape == found[-1].shape:
             found[-1] = layer.output
-        else:
-            follows = False
     if not found:
         raise ValueError(f"{model.name} has no Conv2D among its layers {[layer.name for layer in model.layers]}.")
     return found

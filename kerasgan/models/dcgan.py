@@ -62,7 +62,9 @@ def build_generator(
     return keras.Model([z, *labels] if labels else z, images, name="generator")
 
 
-def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=False, units=(), labels=None):
+def build_discriminator(
+    image_shape, width, kernel_size=5, convolutions=1, norm=False, units=(), perceptron=(), labels=None
+):  # fmt: skip
     """Images to scores: halve the sides until 4 to 6 are left, then one linear layer (Radford et al. 2015, section 3).
 
     Args:
@@ -71,6 +73,8 @@ def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=
         kernel_size: of the strided convolutions. convolutions: per level, the last of them strided.
         norm: BatchNorm after all but the first level, as in the paper.
         units: of dense layers before the score; 1,024 in the authors' MNIST model, none in the paper's others.
+        perceptron: units of dense layers that judge the image beside the convolutions, the score added to theirs: they
+            see it whole, where convolutions see parts and the score weighs those alone. None in the paper.
         labels: length of the label vector that enters every layer, if there are classes; with packing, of all.
 
     Returns:
@@ -92,6 +96,12 @@ def build_discriminator(image_shape, width, kernel_size=5, convolutions=1, norm=
     for count in units:
         x = hidden(dense(count, not norm)(told(x)), norm)
     scores = layers.Dense(1, kernel_initializer=normal(), dtype="float32", name="scores")(told(x))
+    if perceptron:
+        x = layers.Flatten()(images)
+        for count in perceptron:
+            x = hidden(layers.Dense(count, kernel_initializer="he_normal")(told(x)), False)
+        whole = layers.Dense(1, kernel_initializer="he_normal", dtype="float32", name="scores_whole")(told(x))
+        scores = layers.Add(dtype="float32")([scores, whole])
     return keras.Model([images, *its] if its else images, scores, name="discriminator")
 
 
@@ -122,6 +132,9 @@ class DCGAN(Generative):
         modes: how many of the latents choose, by the largest of them, one of as many kinds of images
             (`kerasgan.layers.LatentMixture`); 0, as in the paper, by default.
         discriminator_width, discriminator_convolutions: of the discriminator alone; None: the generator's.
+        discriminator_perceptron: units of dense layers that judge each image beside the discriminator's convolutions,
+            their score added: of digits, which look alike as a whole, samples lie nearer. None, as in the paper, by
+            default.
         generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default:
             gradient penalties and relativistic pairing, which train far better, do not go with it.
         generator, discriminator: networks of your own instead: built models, or functions that build them. What is
@@ -148,6 +161,7 @@ class DCGAN(Generative):
         modes=0,
         discriminator_width=None,
         discriminator_convolutions=None,
+        discriminator_perceptron=(),
         generator_norm=True,
         discriminator_norm=False,
         generator=None,
@@ -172,6 +186,7 @@ class DCGAN(Generative):
         for name, value in counts.items():
             rules.check_count(name, value)
         rules.check_counts("units", units)
+        rules.check_counts("discriminator_perceptron", discriminator_perceptron)
         norms = dict(generator_norm=generator_norm, discriminator_norm=discriminator_norm)
         for name, value in norms.items():
             rules.check_flag(name, value)
@@ -184,12 +199,14 @@ class DCGAN(Generative):
             height, breadth, channels = self.generator.outputs[0].shape[1:]
             count = networks.classes_of(self.generator)
             own = (sizes["discriminator_width"], kernel_size, sizes["discriminator_convolutions"], discriminator_norm)
-            return build_discriminator((height, breadth, channels * pack), *own, units, count and pack * count)
+            whole = (units, discriminator_perceptron)
+            return build_discriminator((height, breadth, channels * pack), *own, *whole, count and pack * count)
 
         super().__init__(generator or new_generator, discriminator or new_discriminator, pack=pack, **kwargs)
         self.own = networks.passed(generator=generator, discriminator=discriminator)
         self.agree(given, latent_size, classes)
-        self.config = sizes | norms | dict(units=list(units), modes=modes) | self.config
+        later = {"discriminator_perceptron": list(discriminator_perceptron)} if discriminator_perceptron else {}
+        self.config = sizes | norms | dict(units=list(units), modes=modes) | later | self.config  # as in 0.1.0 without
 
     @classmethod
     def paper(cls, image_shape=None, **options):
