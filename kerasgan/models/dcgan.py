@@ -133,7 +133,7 @@ class DCGAN(Generative):
             (`kerasgan.layers.LatentMixture`); 0, as in the paper, by default.
         discriminator_width, discriminator_convolutions: of the discriminator alone; None: the generator's.
         discriminator_perceptron: units of dense layers that judge each image beside the discriminator's convolutions,
-            their score added: of digits, which look alike as a whole, samples lie nearer. None, as in the paper, by
+            their score added; in short trainings on digits it helped (benchmarks/NOTES.md). None, as in the paper, by
             default.
         generator_norm, discriminator_norm: BatchNorm. The paper has both; the discriminator's is off by default:
             gradient penalties and relativistic pairing, which train far better, do not go with it.
