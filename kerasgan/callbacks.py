@@ -101,23 +101,24 @@ class CollapseWatch(keras.callbacks.Callback):
         """Start the clock; nothing was seen yet."""
         if self.variety or self.classifier:
             check_draws(self, self.model)
-        self.started, self.spent, self.longest = time.monotonic(), 0.0, 0.0
+        self.started, self.spent, self.latest = time.monotonic(), 0.0, 0.0
         self.losses, self.ill, self.found = [], set(), []
 
     def on_epoch_end(self, epoch, logs=None):
         """Look at the logs, and where there is time at samples."""
         logs = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
         seen = self.of_logs(logs)
-        due = self.spent + self.longest <= 0.02 * (time.monotonic() - self.started)
-        if (self.variety or self.classifier) and due and not replicas.across_workers():  # whose clocks may disagree
+        due = self.spent + self.latest <= 0.02 * (time.monotonic() - self.started)
+        looks = (self.variety or self.classifier) and due and not replicas.across_workers()  # whose clocks may disagree
+        if looks:
             begun = time.monotonic()
             seen |= self.of_samples(self.model.generate(self.n, seed=self.seed))
-            taken = time.monotonic() - begun
-            self.spent, self.longest = self.spent + taken, max(self.longest, taken)
+            self.latest = time.monotonic() - begun  # not the longest: the first time the network is compiled as well
+            self.spent += self.latest
         for what in [what for what in seen if what not in self.ill]:
             self.found.append((epoch + 1, what))
             self.say(f"epoch {epoch + 1}: {seen[what]}")
-        self.ill = set(seen)
+        self.ill = set(seen) if looks else set(seen) | self.ill & {"alike", "missing"}  # as they were last seen
 
     def of_logs(self, logs):
         """{what: sentence} of accuracies and losses."""

@@ -137,10 +137,14 @@ def plain_dcgan(**options):
 
 
 def conditional_dcgan(**options):
-    """Labels at every layer, latents that choose, and a dense layer before and after the convolutions."""
-    model = dcgan(**{"classes": 3, "units": (16,), "modes": 4, **options})
+    """Labels at every layer, latents that choose, a dense layer before and after the convolutions, and one beside."""
+    import keras
+
+    model = dcgan(**{"classes": 3, "units": (16,), "modes": 4, "discriminator_perceptron": (6,), **options})
     for player, factor in ((model.generator, 3), (model.average, 3), (model.discriminator, 5)):  # as in `gan`
-        player.set_weights([factor * w if w.ndim > 1 else w for w in player.get_weights()])
+        for layer in player.layers:
+            if isinstance(getattr(layer, "kernel_initializer", None), keras.initializers.RandomNormal):  # not He's
+                layer.kernel.assign(factor * layer.kernel)
     return model
 
 

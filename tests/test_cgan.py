@@ -10,8 +10,8 @@ from keras import layers, ops
 
 from kerasgan import CGAN, penalties
 from kerasgan.layers import Maxout
-from kerasgan.models import networks
-from kerasgan.models.cgan import build_discriminator, build_generator, check_sizes, uniform
+from kerasgan.models import gan, networks
+from kerasgan.models.cgan import build_discriminator, build_generator, check_sizes, told, uniform
 
 
 def of_type(network, *types):
@@ -204,6 +204,12 @@ def test_networks_of_ones_own():
         CGAN(generator=generator, discriminator=discriminator, pack=2, classes=4)
     with pytest.raises(ValueError, match=r"labels of 3 classes, 2 packed together; .* are \[\(3,\)\], and have to be"):
         CGAN(generator=generator, discriminator=lambda: discriminator(3), pack=2)
+    for given in ({}, {"discriminator": discriminator}):
+        with pytest.raises(
+            ValueError, match="latents and one-hot labels .* alone: give it a second input, or make a GAN"
+        ):
+            CGAN(generator=gan.build_generator((8, 8, 1), 4, (5,)), pack=2, **given)
+    assert told(generator).name == "generator"
     with pytest.raises(ValueError, match="takes latents, or latents and one-hot labels"):
         networks.classes_of(keras.Model(three := [keras.Input((1,)) for _ in range(3)], layers.Add()(three)))
     assert networks.classes_of(generator()) == 3

@@ -91,6 +91,26 @@ def test_real_images_of_a_folder_come_class_by_class():
         watch(real=real / 255)
 
 
+def test_what_samples_show_is_said_once_though_not_every_epoch_looks(halves, monkeypatch):
+    """Epochs of a second, draws of 0.1: most epochs have no time for samples, and nothing is healed by that."""
+    clock = {"now": 0.0}
+    monkeypatch.setattr("kerasgan.callbacks.time.monotonic", lambda: clock["now"])
+    callback, said = watch(classifier=halves, n=32)
+    drawn = []
+
+    class Slow:
+        def generate(self, n, seed):
+            clock["now"] += 0.1
+            drawn.append(np.zeros((n, 16, 16, 1), "uint8"))
+            return drawn[-1]
+
+    callback.set_model(Slow())
+    for epoch in range(16):
+        clock["now"] += 1.0
+        callback.on_epoch_end(epoch, HEALTHY)
+    assert len(drawn) == 3 and len(said) == 1
+
+
 def test_a_critic_is_no_discriminator():
     """It tells nearly all pairs apart when all is well, and its losses have no unit."""
     model = tiny()

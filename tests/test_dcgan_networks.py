@@ -246,6 +246,21 @@ def test_label_input():
     assert paper.dense(3, False)(keras.Input((2,))).shape == (None, 3)
 
 
+def test_check_sizes():
+    """Each is refused by its own name; `None` classes and no modes are none."""
+    paper.check_sizes({"width": 1}, {"norm": True}, None, 0, units=[])
+    for wrong, said in (
+        (({"width": 0}, {}, None, 0), "width is an integer"),
+        (({}, {"norm": 1}, None, 0), "norm is True or False"),
+        (({}, {}, 0, 0), "classes is an integer"),
+        (({}, {}, None, -1), "modes is an integer"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            paper.check_sizes(*wrong)
+    with pytest.raises(ValueError, match="units is a list of counts"):
+        paper.check_sizes({}, {}, None, 0, units=3)
+
+
 def test_a_conditional_dcgan():
     """The sizes of the authors' conditional MNIST model; a generator of one's own says how many classes there are."""
     model = DCGAN.modern((28, 28, 1), classes=10, width=64, units=(1024,), pack=2)

@@ -17,6 +17,19 @@ def small(*extra):
 # --- building ---------------------------------------------------------------------------------------------------------
 
 
+def test_shapes_of_images():
+    """What is no image is told as what it is, of either player."""
+    model = dcgan()
+    assert networks.shape_drawn(model.generator, pack=3) == (16, 16, 3)
+    assert networks.shape_judged(model.discriminator, 1) == (16, 16, 1) and networks.shape_judged(small(), 1) is None
+    with pytest.raises(
+        ValueError, match=r"makes images \(batch, height, width, channels\); saw one that makes \(None, 3\)"
+    ):
+        dcgan(generator=small())
+    with pytest.raises(ValueError, match=r"The generator makes images \(16, 16, 1\); the discriminator takes \(4,\)"):
+        dcgan(generator=model.generator, discriminator=small())
+
+
 def test_policy_holds_inside_and_is_put_back():
     before = keras.config.dtype_policy()
     with networks.policy("mixed_bfloat16"):

@@ -1,5 +1,6 @@
 """What a model takes over from one of other images or classes: the same images as far as can be, and a true report."""
 
+import keras
 import numpy as np
 import pytest
 from goldens import cgan, conditional_dcgan, dcgan, deep_lapgan, gan
@@ -35,8 +36,16 @@ def scores(model, *given):
     return ops.convert_to_numpy(model.discriminator([*given] if len(given) > 1 else given[0]))
 
 
+def beside(shape=None, **options):
+    """A golden with a perceptron beside the discriminator's convolutions: it flattens two pictures, of two sizes."""
+    side = {"width": 4, "kernel_size": 3, "latent_size": 8, "discriminator_perceptron": [6]}
+    return kerasgan.DCGAN(shape or (16, 16, 1), **side, **options)
+
+
 def make_colour(make, **options):
     """A golden's networks, for colour."""
+    if make is beside:
+        return beside((16, 16, 3), **options)
     if make is dcgan:
         return kerasgan.DCGAN((16, 16, 3), latent_size=8, width=4, kernel_size=3, **options)
     sizes = {"latent_size": 8, "units": (16,), "discriminator_units": (6, 4), "pieces": 2, "dropout": (0.0, 0.0)}
@@ -72,7 +81,7 @@ def test_the_same_kind_is_the_same_model():
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("make", [dcgan, gan], ids=["convolutions", "perceptrons"])
+@pytest.mark.parametrize("make", [dcgan, gan, beside], ids=["convolutions", "perceptrons", "both"])
 def test_grey_to_colour_and_back(make):
     """Three equal channels of what was drawn; grey pictures in colour are judged as they were; and back again."""
     grey = stirred(make())
@@ -87,7 +96,7 @@ def test_grey_to_colour_and_back(make):
     np.testing.assert_allclose(scores(again, images), scores(grey, images), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("make", [dcgan, gan], ids=["convolutions", "perceptrons"])
+@pytest.mark.parametrize("make", [dcgan, gan, beside], ids=["convolutions", "perceptrons", "both"])
 def test_packed_images_become_colour_each_for_itself(make):
     grey, colour = stirred(make(pack=2)), make_colour(make, pack=2)
     transfer(grey, colour)
@@ -132,6 +141,23 @@ def test_another_size_of_the_same_depth():
     assert large.shape == (5, 24, 24, 1)
     shrunk = ops.convert_to_numpy(ops.image.resize(large, (16, 16), "bilinear"))
     assert np.corrcoef(shrunk.ravel(), small.ravel())[0, 1] > 0.6, "it draws the same thing, larger"
+
+
+def test_another_size_is_judged_as_the_old_one():
+    """A constant image has the score that it had, of a perceptron and beside convolutions: what is read sums up."""
+    sizes = {"latent_size": 8, "units": (16,), "discriminator_units": (6, 4), "pieces": 2, "dropout": (0.0, 0.0)}
+    old, new = stirred(gan()), kerasgan.GAN((30, 9, 1), **sizes)
+    rows = transfer(old, new)
+    assert counts(rows)[NEW] == 0 and counts(rows)[RESIZED] == 3  # the images, the biases of their pixels, the pixels
+    flat = np.full((1, 30, 18, 1), 0.4, "float32")
+    np.testing.assert_allclose(scores(new, flat[:, :, :9]), scores(old, flat[:, :15]), rtol=1e-3)
+    small, large = stirred(beside()), beside((24, 24, 1))
+    assert hows(transfer(small, large), "discriminator").count(RESIZED) == 2
+    flat = np.full((1, 24, 24, 1), 0.4, "float32")
+    whole = [
+        keras.Model(d.inputs, d.get_layer("scores_whole").output) for d in (small.discriminator, large.discriminator)
+    ]
+    np.testing.assert_allclose(whole[1]([flat]), whole[0]([flat[:, :16, :16]]), rtol=1e-3)
 
 
 def test_another_depth_is_counted_from_the_image():
@@ -179,28 +205,32 @@ def test_over_channels_by_hand():
 
 def test_over_picture_by_hand():
     """One row of two positions, stretched to four: what is read sums to the same."""
-    before, after = (Axes(True, 1, 0, (1, n, 1)) for n in (2, 4))
+    before, after = Axes(True, 1, 0, []), Axes(True, 1, 0, [])
+    pair, four = (1, 2, 1), (1, 4, 1)
     value = np.array([[0.0], [4.0]], "float32")
-    np.testing.assert_allclose(over_picture(value, before, after).ravel(), [0, 1, 3, 4])
-    halved = over_picture(value, before._replace(output=False), after._replace(output=False))
+    np.testing.assert_allclose(over_picture(value, pair, four, before, after).ravel(), [0, 1, 3, 4])
+    halved = over_picture(value, pair, four, before._replace(output=False), after._replace(output=False))
     np.testing.assert_allclose(halved.ravel(), [0, 0.5, 1.5, 2])
-    assert over_picture(value, before, after._replace(picture=(1, 2, 5))) is None, "features are no channels"
+    assert over_picture(value, pair, (1, 2, 5), before, after) is None, "features are no channels"
 
 
 def test_along_and_resized_by_hand():
-    before, after = Axes(False, 1, 2, (0, 0, 0)), Axes(False, 3, 3, (0, 0, 0))
+    before, after = Axes(False, 1, 2, []), Axes(False, 3, 3, [])
     value = np.array([[9.0], [1.0], [3.0]])  # a channel, and two labels
     assert along(value, 6, before, after).ravel().tolist() == [3, 3, 3, 2, 2, 2]
     assert along(value, 4, before, after).ravel().tolist() == [9, 2, 2, 2]
     assert along(value, 17, before, after) is None
+    alpha = Axes(False, 4, 0, [(2, 6, 4)]), Axes(False, 4, 0, [(3, 4, 4)])
+    np.testing.assert_array_equal(resized(np.eye(4), (4, 4), *alpha), np.eye(4))  # four channels stay those four
+    assert not np.array_equal(turned := resized(np.eye(48), (48, 48), *alpha), np.eye(48)) and turned.shape == (48, 48)
     assert resized(value, (6, 1), before, after).shape == (6, 1)
     assert resized(value, (6,), before, after) is None and resized(value, (3, 7), before, after) is None
 
 
 def test_axes_of():
     model = kerasgan.GAN((6, 5, 3), latent_size=2, units=(4,), discriminator_units=(4,), pack=2)
-    assert axes_of(model.generator, model, "generator") == (True, 3, 0, (6, 5, 3), 1)
-    assert axes_of(model.discriminator, model, "discriminator") == (False, 3, 0, (6, 5, 6), 2)
+    assert axes_of(model.generator, model, "generator") == (True, 3, 0, [(6, 5, 3)], 1)
+    assert axes_of(model.discriminator, model, "discriminator") == (False, 3, 0, [(6, 5, 6)], 2)
 
 
 def test_taken_over_of_nothing_is_new():

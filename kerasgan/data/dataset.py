@@ -190,7 +190,10 @@ def dataset_of(x, y=None, *, batch_size=None, seed=0, shuffle=True, value_range=
         return x, None
     first, labels = first_of(batch), keras.utils.unpack_x_y_sample_weight(batch)[1]
     pictures.check(first, image_shape)
-    check_labels(None if labels is None else keras.ops.convert_to_numpy(labels))
+    labels = None if labels is None else keras.ops.convert_to_numpy(labels)
+    if labels is not None and labels.shape[:1] != (len(first),):
+        raise ValueError(f"A batch has one label for each image; saw {len(first)} images and labels {labels.shape}.")
+    check_labels(labels)
     return x, len(first)
 
 

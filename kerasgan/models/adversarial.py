@@ -55,7 +55,7 @@ class Adversarial(Trainable):
         self.average.trainable = False
         for network in (self.generator, self.discriminator):
             replicas.fold_replicas(networks.layers_of(network))
-        self.image_shape = tuple(self.generator.outputs[0].shape[1:])
+        self.image_shape = networks.shape_drawn(self.generator)
         self.classes = networks.classes_of(self.generator)
         rules.check_players(self.generator, self.discriminator, self.image_shape, self.classes, pack)
         self.average_half_life = average_half_life

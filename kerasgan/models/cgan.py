@@ -79,8 +79,8 @@ class CGAN(Generative):
     in [0, classes); a network of your own takes them as vectors with a 1 at the class, its second input.
 
     Args:
-        image_shape: (height, width, channels), any; (28, 28, 1), the paper's MNIST, by default, or what a built network
-            of your own says.
+        image_shape: (height, width, channels), any sides and 1, 3 or 4 channels; (28, 28, 1), the paper's MNIST, by
+            default, or what a built network of your own says.
         classes: how many, 10 by default, or what a generator of your own takes.
         latent_size: length of z; 100, the paper's, by default, or what a generator of your own takes.
         units: of the generator's hidden layers, of z, y and both: [200, 1000, 1200].
@@ -131,14 +131,13 @@ class CGAN(Generative):
             return build_generator(shape, count, length, units, dropout, kernel_initializer)
 
         def new_discriminator():  # of what the generator makes: it is built first
-            height, width, channels = self.generator.outputs[0].shape[1:]
-            labels = pack * self.generator.inputs[1].shape[-1]
+            labels = pack * networks.classes_of(self.generator)
             sizes = (discriminator_units, pieces, dropout, projection)
-            return build_discriminator((height, width, channels * pack), labels, *sizes)
+            return build_discriminator(networks.shape_drawn(self.generator, pack), labels, *sizes)
 
         super().__init__(
-            generator or new_generator, discriminator or new_discriminator, latent_distribution=latent_distribution,
-            pack=pack, **kwargs,
+            lambda: told(generator or new_generator), discriminator or new_discriminator,
+            latent_distribution=latent_distribution, pack=pack, **kwargs,
         )  # fmt: skip
         self.own = networks.passed(generator=generator, discriminator=discriminator)
         self.agree(given, latent_size, classes)
@@ -149,7 +148,8 @@ class CGAN(Generative):
     def paper(cls, image_shape=None, **options):
         """The paper's model, compiled with its gradient descent: 0.1, divided by 1.00004 after each step.
 
-        There it ends at 1e-6, 288,000 steps later, and the momentum rises from 0.5 to 0.7; here it stays at 0.5.
+        There it ends at 1e-6, 288,000 steps later, and the momentum rises from 0.5 to 0.7; here it stays at 0.5. G's
+        loss is not the paper's eq. 2, which starves it, but the one that Goodfellow et al. 2014 advise (section 3).
 
         Args:
             image_shape: (height, width, channels), (28, 28, 1) by default. options: the constructor's.
@@ -200,6 +200,17 @@ class CGAN(Generative):
             }
 
         return self.descend(play, self.labelled(data))
+
+
+def told(generator):
+    """The generator, built; refuses one that is told no class."""
+    network = networks.built(generator, "generator")
+    if networks.classes_of(network) is None:
+        raise ValueError(
+            f"A CGAN's generator takes latents and one-hot labels (batch, classes), and {network.name} takes latents"
+            " alone: give it a second input, or make a GAN of it."
+        )
+    return network
 
 
 def check_sizes(counts, dropout):

@@ -172,35 +172,32 @@ class DCGAN(Generative):
         given = image_shape and tuple(image_shape)
         shape = given or networks.shape_judged(discriminator, pack) or (64, 64, 3)
         width = default_width(shape) if width is None else width
+        judges = convolutions if discriminator_convolutions is None else discriminator_convolutions
         sizes = dict(
             latent_size=100 if latent_size is None else latent_size,
             width=width,
             kernel_size=kernel_size,
             convolutions=convolutions,
             discriminator_width=width if discriminator_width is None else discriminator_width,
-            discriminator_convolutions=(
-                convolutions if discriminator_convolutions is None else discriminator_convolutions
-            ),
+            discriminator_convolutions=judges,
         )
-        counts = sizes | ({} if classes is None else {"classes": classes}) | ({"modes": modes} if modes else {})
-        for name, value in counts.items():
-            rules.check_count(name, value)
-        rules.check_counts("units", units)
-        rules.check_counts("discriminator_perceptron", discriminator_perceptron)
         norms = dict(generator_norm=generator_norm, discriminator_norm=discriminator_norm)
-        for name, value in norms.items():
-            rules.check_flag(name, value)
+        check_sizes(sizes, norms, classes, modes, units=units, discriminator_perceptron=discriminator_perceptron)
 
         def new_generator():
             own = (kernel_size, convolutions, generator_norm, units, classes, modes)
             return build_generator(shape, sizes["latent_size"], width, *own)
 
         def new_discriminator():  # of what the generator makes: it is built first
-            height, breadth, channels = self.generator.outputs[0].shape[1:]
             count = networks.classes_of(self.generator)
             own = (sizes["discriminator_width"], kernel_size, sizes["discriminator_convolutions"], discriminator_norm)
-            whole = (units, discriminator_perceptron)
-            return build_discriminator((height, breadth, channels * pack), *own, *whole, count and pack * count)
+            return build_discriminator(
+                networks.shape_drawn(self.generator, pack),
+                *own,
+                units,
+                discriminator_perceptron,
+                count and pack * count,
+            )
 
         super().__init__(generator or new_generator, discriminator or new_discriminator, pack=pack, **kwargs)
         self.own = networks.passed(generator=generator, discriminator=discriminator)
@@ -253,6 +250,14 @@ class DCGAN(Generative):
             }
 
         return self.descend(play, self.labelled(data) if self.conditional else (self.images(data),))
+
+
+def check_sizes(sizes, norms, classes, modes, **lists):
+    """Refuse, by its name, what is no count of at least 1, no list of them, or neither True nor False."""
+    counts = sizes | ({} if classes is None else {"classes": classes}) | ({"modes": modes} if modes else {})
+    for check, options in ((rules.check_count, counts), (rules.check_counts, lists), (rules.check_flag, norms)):
+        for name, value in options.items():
+            check(name, value)
 
 
 def normal():

@@ -73,8 +73,8 @@ class GAN(Generative):
     `GAN.paper(...)` and `GAN.modern(...)` are compiled presets; `GAN(...)` is compiled by hand.
 
     Args:
-        image_shape: (height, width, channels), any; (28, 28, 1), the paper's MNIST, by default, or what a built network
-            of your own says.
+        image_shape: (height, width, channels), any sides and 1, 3 or 4 channels; (28, 28, 1), the paper's MNIST, by
+            default, or what a built network of your own says.
         latent_size: length of z; 100, the paper's, by default, or what a generator of your own takes.
         units: of the generator's hidden layers, [1200, 1200] in the authors' code.
         kernel_initializer: of these layers, on latents as they are drawn: a name such as "he_normal". None: as in the
@@ -123,8 +123,7 @@ class GAN(Generative):
             return build_generator(shape, length, units, kernel_initializer, modes)
 
         def new_discriminator():  # of what the generator makes: it is built first
-            height, width, channels = self.generator.outputs[0].shape[1:]
-            return build_discriminator((height, width, channels * pack), discriminator_units, pieces, dropout)
+            return build_discriminator(networks.shape_drawn(self.generator, pack), discriminator_units, pieces, dropout)
 
         super().__init__(
             generator or new_generator, discriminator or new_discriminator, latent_distribution=latent_distribution,
@@ -139,7 +138,8 @@ class GAN(Generative):
     def paper(cls, image_shape=None, **options):
         """The paper's model, compiled with the authors' gradient descent: 0.1, divided by 1.000004 after each step.
 
-        Their momentum rises from 0.5 to 0.7 within 250 epochs; here it stays at 0.5.
+        D's is half of it, for their D descends the mean of two losses whose sum is ours. Their momentum rises from 0.5
+        to 0.7 within 250 epochs, and here stays at 0.5; their last biases of G start at the pixels' means, here at 0.
 
         Args:
             image_shape: (height, width, channels), (28, 28, 1) by default. options: the constructor's.
@@ -165,7 +165,7 @@ class GAN(Generative):
         """The authors' (generator, discriminator) optimizers."""
         schedule = keras.optimizers.schedules.ExponentialDecay
         thousand = 1.000004**-1000  # in float32 the power of one step's ratio is off by a hundredth after 250,000
-        return tuple(keras.optimizers.SGD(schedule(0.1, 1000, thousand), momentum=0.5) for _ in range(2))
+        return tuple(keras.optimizers.SGD(schedule(rate, 1000, thousand), momentum=0.5) for rate in (0.1, 0.05))
 
     def train_step(self, data):
         """One round: D learns to tell real from fake, G to be taken for real (Algorithm 1)."""

@@ -65,10 +65,22 @@ def initializer(name, own):
 
 def shape_judged(discriminator, pack):
     """The shape of the images that a built discriminator takes; None of what is not built yet."""
-    if not isinstance(discriminator, keras.Model):
+    if not isinstance(discriminator, keras.Model) or len(discriminator.inputs[0].shape) != 4:
         return None
     height, width, channels = discriminator.inputs[0].shape[1:]
     return height, width, channels // pack
+
+
+def shape_drawn(generator, pack=1):
+    """The shape of the images that a generator makes, `pack` of them side by side in the channels.
+
+    Raises:
+        ValueError: it makes no images.
+    """
+    shape = tuple(generator.outputs[0].shape)
+    if len(shape) != 4:
+        raise ValueError(f"The generator makes images (batch, height, width, channels); saw one that makes {shape}.")
+    return *shape[1:3], shape[3] * pack
 
 
 def classes_of(network):

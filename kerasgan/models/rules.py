@@ -123,7 +123,8 @@ def check_players(generator, discriminator, image_shape, classes, pack):
             )
     taken, made = tuple(discriminator.inputs[0].shape[1:]), (*image_shape[:2], image_shape[2] * pack)
     packed = f", {pack} packed together" if pack > 1 else ""
-    if any(None not in sides and len(set(sides)) > 1 for sides in zip(taken, made, strict=True)):  # None is any side
+    fits = len(taken) == 3 and all(side in (None, its) or its is None for side, its in zip(taken, made, strict=True))
+    if not fits:
         of_them = f"{packed} {made}" if packed else ""
         raise ValueError(f"The generator makes images {tuple(image_shape)}{of_them}; the discriminator takes {taken}.")
     taken = [tuple(labels.shape[1:]) for labels in discriminator.inputs[1:]]
@@ -246,8 +247,9 @@ def check_labels(model, y):
     if y.dtype.kind not in "iu" or y.ndim != 1:
         raise ValueError(f"Labels are integers in [0, {model.classes}), one for each image; saw {y.dtype} {y.shape}.")
     if y.size and not 0 <= y.min() <= y.max() < model.classes:
+        more = f"Train one with classes={y.max() + 1}, or relabel" if y.min() >= 0 else "Relabel: classes count from 0"
         raise ValueError(f"The model has {model.classes} classes, 0 to {model.classes - 1}; saw labels {y.min()} to"
-                         f" {y.max()}. Train one with classes={y.max() + 1}, or relabel.")  # fmt: skip
+                         f" {y.max()}. {more}.")  # fmt: skip
 
 
 def unlabelled(model):

@@ -76,14 +76,14 @@ class Axes(NamedTuple):
     """What the axes of a player's weights stand for.
 
     Channels and positions are outputs of a generator and inputs of a discriminator: `output`. channels: of an image.
-    labels: length of the label vector, behind other inputs. picture: (height, width, channels) that it folds or
+    labels: length of the label vector, behind other inputs. pictures: [(height, width, channels)] that it folds or
     flattens. pack: images that are judged together.
     """
 
     output: bool
     channels: int
     labels: int
-    picture: tuple
+    pictures: list
     pack: int = 1
 
 
@@ -99,8 +99,8 @@ def axes_of(network, model, part):
     pack = 1 if part == "generator" else model.pack
     folding = [layer for layer in network.layers if isinstance(layer, layers.Reshape | layers.Flatten)]
     shapes = [(x.output if isinstance(x, layers.Reshape) else x.input).shape[1:] for x in folding]
-    picture = next((tuple(shape) for shape in shapes if len(shape) == 3), (0, 0, 0))
-    return Axes(part == "generator", model.image_shape[2], (model.classes or 0) * pack, picture, pack)
+    pictures = [tuple(shape) for shape in shapes if len(shape) == 3]
+    return Axes(part == "generator", model.image_shape[2], (model.classes or 0) * pack, pictures, pack)
 
 
 def aligned(network, other, part):
@@ -127,7 +127,7 @@ def taken_over(part, layer, other, before, after):
         found = None if value is None else resized(value, shape, before, after)
         if found is not None:
             weight.assign(found)
-        how = NEW if found is None else KEPT if value.shape == shape else RESIZED
+        how = NEW if found is None else KEPT if np.array_equal(found, value) else RESIZED
         rows.append(Tensor(part, name, how, None if value is None else value.shape, shape))
     return rows
 
@@ -136,7 +136,8 @@ def resized(value, shape, before, after):
     """The value in another shape, if each axis that differs stands for what can be resized; None otherwise."""
     if value.ndim != len(shape):
         return None
-    for axis in [i for i in range(value.ndim) if value.shape[i] != shape[i]]:
+    same = before.pictures == after.pictures  # of 15x18 and 30x9 pictures the lengths are
+    for axis in [i for i in range(value.ndim) if not same or value.shape[i] != shape[i]]:
         value = along(np.moveaxis(value, axis, 0), shape[axis], before, after)
         if value is None:
             return None
@@ -157,13 +158,14 @@ def along(value, length, before, after):
         if had != has:
             middle = labels.mean(axis=0, keepdims=True) if had else np.zeros_like(value[:1])
             labels = np.repeat(middle, has, axis=0)
+        for old, new in zip(before.pictures, after.pictures, strict=False):  # of two depths only some have a partner
+            if old != new and (len(body), wanted) == (math.prod(old), math.prod(new)):
+                found = over_picture(body, old, new, before, after)
+                return None if found is None else np.concatenate([found, labels])
         if len(body) == wanted:
             return np.concatenate([body, labels])
         if (len(body), wanted) == (before.pack * before.channels, after.pack * after.channels):
             return np.concatenate([over_channels(body, before, after), labels])
-        if (len(body), wanted) == (math.prod(before.picture), math.prod(after.picture)):
-            found = over_picture(body, before, after)
-            return None if found is None else np.concatenate([found, labels])
     return None
 
 
@@ -183,9 +185,9 @@ def over_channels(value, before, after):
     return np.concatenate(found)
 
 
-def over_picture(value, before, after):
+def over_picture(value, old, new, before, after):
     """The first axis from the positions and channels of one picture to another's; None if channels are features."""
-    (height, width, channels), (rows, columns, count) = before.picture, after.picture
+    (height, width, channels), (rows, columns, count) = old, new
     maps = value.reshape(height, width, channels, -1)
     if channels != count:
         if (channels, count) != (before.pack * before.channels, after.pack * after.channels):
