@@ -1,6 +1,7 @@
 """What a card says, in words and tables of markdown."""
 
 import math
+import statistics
 
 RATIOS = ("frechet_distance", "precision", "recall", "density", "coverage", "worst_class_coverage", "pixel_variance")
 FLATTERS = ("parzen_likelihood",)  # what rewards smooth samples beyond real ones
@@ -46,6 +47,7 @@ def render(card):
     rows = {key: card[key] for key in ("paper", "task") if card.get(key)}
     if card["kind"] == "generator" and card.get("class_names"):
         rows["classes"] = ", ".join(f"{i}: {name}" for i, name in enumerate(card["class_names"]))
+    rows["model"] = "; ".join(f"{key} {value}" for key, value in card["model"].items())
     rows |= {f"parameters, {part}": f"{count:,}" for part, count in card["parameters"].items()}
     if card["kind"] == "generator":
         rows["latents"] = f"{tuple(latents['shape'])}, {latents['distribution']}"
@@ -75,7 +77,15 @@ def measured(records):
     head = ["metric", "this model", "real data", "verdict", alone, "by training seed"]
     kept = [i for i in range(len(head)) if i < 2 or any(row[i] for row in numbers)]
     lines += table([head[i] for i in kept], [[row[i] for i in kept] for row in numbers])
-    return [*lines, "", f"Protocol: {protocol(shared)}.", ""]
+    return [*lines, "", *[f"{line}\n" for r in records if (line := choice(r))], f"Protocol: {protocol(shared)}.", ""]
+
+
+def choice(record):
+    """Which of several trainings is shipped, where the distance says that it is the middle one; otherwise nothing."""
+    values = record.get("trainings", {}).values()
+    if record["metric"] != "frechet_distance" or not values or statistics.median_low(values) != record["value"]:
+        return ""
+    return f"Of {len(values)} trainings the one with the median {record['metric']} is shipped."
 
 
 def table(head, rows):
@@ -109,6 +119,8 @@ def verdict(record):
             f"; {value - record['paper']:+.3g} against the paper's {record['paper']:.4g}" if "paper" in record else ""
         )
         return f"{value - record['bicubic']:+.3g} against bicubic's {record['bicubic']:.4g}{theirs}"
+    if record["metric"] == "copying":
+        return "0.5: as near to training images as test images are; 1: copies"
     if "paper" not in record:
         return f"{value / real_data:.3g}x real data" if measures_ratio(record["metric"]) and real_data else ""
     slack = 2 * math.hypot(record.get("spread") or 0, record.get("paper_spread") or 0)

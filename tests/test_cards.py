@@ -146,6 +146,7 @@ def test_render(card):
         'model = kerasgan.load("tiny")\nimages = model.generate(16, seed=7)  # uint8 (16, 28, 28, 1)',
         "| parameters, generator | 1,234,567 |",
         "| paper | A 2014 \\| B 2015 |",
+        "| model | variant DCGAN |",
         "| latents | (100,), normal |",
         "| licence of the weights | CC0 |",
         "| frechet_distance | 8.021 ± 0.11 (2 sampling seeds) | 0.6 | 13.4x real data |\n\nProtocol: n 500;",
@@ -170,6 +171,11 @@ def test_what_all_numbers_share_is_said_once(card):
 def test_the_words_of_a_record(card):
     (record,) = card["metrics"]
     assert rendering.verdict(record | {"metric": "unclear"}) == "", "a multiple of real data's says nothing of it"
+    assert rendering.verdict({"metric": "copying", "value": 0.48}).startswith("0.5: as near to training images as test")
+    three = record | {"trainings": {"0": 9.1, "1": record["value"], "2": 1.0}}
+    assert rendering.choice(three) == "Of 3 trainings the one with the median frechet_distance is shipped."
+    assert rendering.choice(three | {"value": 9.1}) == rendering.choice(record) == ""
+    assert rendering.choice(three | {"metric": "coverage"}) == ""
     assert rendering.verdict(record) == "13.4x real data" and rendering.verdict(record | {"real": 0}) == ""
     assert (rendering.spread(record), rendering.real(record)) == ("8.021 ± 0.11 (2 sampling seeds)", "0.6")
     assert (rendering.spread({"value": 0.5}), rendering.real({"value": 0.5})) == ("0.5", "")

@@ -141,6 +141,22 @@ def test_in_half_precision_every_layer_of_the_discriminator_moves(layer, policy)
     assert model.is_finite() and all(not np.array_equal(old, new) for old, new in zip(before, after, strict=True))
 
 
+def test_instance_noise_has_the_deviation_of_its_step():
+    """By a D whose score is one pixel: normal, of 0.4 at first, half of it half way, and none in the end."""
+    model = dcgan(discriminator=keras.Sequential(
+        [keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(1, use_bias=False)]
+    ))  # fmt: skip
+    model.discriminator.set_weights([np.eye(256, 1, dtype="float32")])
+    model.compile(instance_noise=keras.optimizers.schedules.PolynomialDecay(0.4, 10))
+    for step, deviation in ((0, 0.4), (5, 0.2), (10, 1e-4), (20, 1e-4)):  # Keras' schedule ends at 1e-4
+        model.step.assign(step)
+        found = keras.ops.convert_to_numpy(model.scores(np.full((5000, 16, 16, 1), 0.5, "float32")))
+        assert found.std() == pytest.approx(deviation, rel=0.05)
+        assert found.mean() == pytest.approx(0.5, abs=5 * deviation / 5000**0.5)
+    model.compile(instance_noise=keras.optimizers.schedules.PolynomialDecay(0.4, 10, end_learning_rate=0.0))
+    assert set(keras.ops.convert_to_numpy(model.scores(np.full((5, 16, 16, 1), 0.5, "float32"))).ravel()) == {0.5}
+
+
 def test_spectral_normalisation_follows_the_steps():
     """Trained, sigma is the largest singular value of the kernel as it now stands."""
     model = dcgan(discriminator=judge("spectral_norm", 1))

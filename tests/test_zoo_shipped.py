@@ -78,6 +78,34 @@ def test_a_generator_draws_as_well_as_its_kind_must(folder):
         assert numbers["smallest_class"]["value"] >= 0.07 and numbers["largest_class"]["value"] <= 0.13
 
 
+ASKED = [  # (entry, metric, the least and the most, of what: the value, or as a multiple of real images')
+    ("gan_mnist", "parzen_likelihood", 225, 245, "value"),  # more is smoothing
+    ("gan_mnist", "coverage", 0.5, 2, "real"),
+    ("gan_mnist", "pixel_variance", 0.9, 1.1, "real"),
+    ("gan_mnist", "copying", 0, 0.5, "value"),
+    ("cgan_mnist", "parzen_likelihood", 200, 245, "value"),
+    ("cgan_mnist", "nearest_neighbour_error", 0, 0.0628, "value"),  # DCGAN's Table 3, perceptrons
+    ("cgan_mnist", "label_agreement", 0.98, 1, "value"),
+    ("cgan_mnist", "worst_class_coverage", 0.5, 2, "real"),
+    ("cdcgan_mnist", "label_agreement", 0.98, 1, "value"),
+    ("cdcgan_mnist", "worst_class_coverage", 0.6, 2, "real"),
+]
+
+
+@pytest.mark.parametrize(("name", "metric", "least", "most", "of"), ASKED)
+def test_an_entry_has_the_figures_that_it_was_trained_for(name, metric, least, most, of):
+    """A class's coverage is the worst one's, over the worst one's of real images: no class has less than that."""
+    (record,) = [record for record in cards.read(ROOT / "zoo" / name)["metrics"] if record["metric"] == metric]
+    assert least <= record["value"] / (record["real"] if of == "real" else 1) <= most
+
+
+@pytest.mark.parametrize("name", ["gan_mnist", "cgan_mnist"])
+def test_of_three_trainings_the_middle_one_is_shipped(name):
+    card = cards.read(ROOT / "zoo" / name)
+    assert all(set(record["trainings"]) == {"0", "1", "2"} for record in card["metrics"])
+    assert "Of 3 trainings the one with the median frechet_distance is shipped." in rendering.render(card)
+
+
 @every_entry
 def test_it_is_found_and_gives_its_golden_images(folder, monkeypatch):
     monkeypatch.delenv("KERASGAN_ZOO", raising=False)
