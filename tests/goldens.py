@@ -208,8 +208,8 @@ def cgan(**options):
 
 
 def noisy_cgan(**options):
-    """Dropout in both players, as in the paper."""
-    return cgan(dropout=0.5, **options)
+    """Dropout in both players, as in the paper; the class as an inner product."""
+    return cgan(dropout=0.5, projection=True, **options)
 
 
 def lapgan(**options):

@@ -112,6 +112,8 @@ def test_the_papers_preset():
     for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
         same_adam(optimizer, 2e-4, 0.5, 0.999)
     assert set(trains(model)) == {"discriminator_loss", "generator_loss", "penalty", "real_accuracy", "fake_accuracy"}
+    conditional = DCGAN.paper((16, 16, 1), classes=3, latent_size=8, width=4, units=(6,))
+    assert np.isfinite(list(conditional.train_on_batch(np.zeros((6, 16, 16, 1), "uint8"), np.arange(6) % 3))).all()
     assert DCGAN.paper((16, 16, 3)).get_config()["width"] == 128
     generator, discriminator = build_generator((64, 64, 3), 100, 128), build_discriminator((64, 64, 3), 128, norm=True)
     assert [layer.filters for layer in of_type(generator, *CONVOLUTIONS)] == [512, 256, 128, 3]

@@ -262,7 +262,7 @@ def test_check_sizes():
 
 
 def test_a_conditional_dcgan():
-    """The sizes of the authors' conditional MNIST model; a generator of one's own says how many classes there are."""
+    """As the authors' for MNIST, whose D halves but twice; a generator of one's own says how many classes there are."""
     model = DCGAN.modern((28, 28, 1), classes=10, width=64, units=(1024,), pack=2)
     assert (
         model.conditional and model.classes == 10 and model.config["classes"] == 10 and model.config["units"] == [1024]
