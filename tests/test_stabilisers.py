@@ -14,24 +14,27 @@ from kerasgan.augmentations import DiffAugment
 from kerasgan.layers import MinibatchDiscrimination, MinibatchStddev, SpectralNormalization
 from kerasgan.models import networks
 
+LAYERS = ("batch_norm", "minibatch_discrimination", "minibatch_stddev", "spectral_norm")
 
-def judge(kind, pack, classes=None):
-    """A discriminator of 16x16 images with a layer of that kind, and of their classes."""
+
+def judge(kinds, pack=1, classes=None):
+    """A discriminator of 16x16 images with layers of those kinds, and of their classes."""
     images, labels = keras.Input((16, 16, pack)), [keras.Input((pack * classes,))] if classes else []
     convolution = layers.Conv2D(4, 5, 4, "same")
-    x = (SpectralNormalization(convolution) if kind == "spectral_norm" else convolution)(images)
-    extra = {"batch_norm": layers.BatchNormalization, "minibatch_stddev": MinibatchStddev}.get(kind, layers.Identity)
-    x = layers.Flatten()(layers.LeakyReLU()(extra()(x)))
+    x = (SpectralNormalization(convolution) if "spectral_norm" in kinds else convolution)(images)
+    x = layers.BatchNormalization()(x) if "batch_norm" in kinds else x
+    x = MinibatchStddev()(x) if "minibatch_stddev" in kinds else x
+    x = layers.Flatten()(layers.LeakyReLU()(x))
     x = layers.Concatenate()([x, *labels]) if labels else x
-    x = MinibatchDiscrimination(3, 2)(x) if kind == "minibatch_discrimination" else x
+    x = MinibatchDiscrimination(3, 2)(x) if "minibatch_discrimination" in kinds else x
     return keras.Model([images, *labels] if labels else images, layers.Dense(1)(x))
 
 
 FADING = keras.optimizers.schedules.PolynomialDecay(0.5, 10, 0.0)
 CHOICES = {  # the first value is the default
-    "layer": ("none", "batch_norm", "minibatch_discrimination", "minibatch_stddev", "spectral_norm"),
+    **{layer: (False, True) for layer in LAYERS},
     "loss": tuple(losses.LOSSES),
-    "penalty": (None, penalties.r1(), penalties.r1_r2(), penalties.gradient_penalty()),
+    "penalty": (None, penalties.r1(), penalties.r2(), penalties.r1_r2(), penalties.gradient_penalty()),
     "augment": (None, DiffAugment()),
     "instance_noise": (None, 0.1, FADING),
     "label_smoothing": (0.0, 0.1),
@@ -42,13 +45,13 @@ CHOICES = {  # the first value is the default
     "freeze_discriminator": (0, 1),
     "labels": ("none", "right", "mismatched too"),
 }
-OF_THE_MODEL = ("layer", "pack", "average", "labels")
+OF_THE_MODEL = (*LAYERS, "pack", "average", "labels")
 
 
 def makes_sense(choice):
     """What the compile options' docstrings say."""
     paired = choice["loss"] == "relativistic"
-    mixed = choice["layer"] == "batch_norm" and (paired or choice["penalty"] is not None)
+    mixed = choice["batch_norm"] and (paired or choice["penalty"] is not None)
     unheard = choice["label_smoothing"] and not losses.get(choice["loss"]).smooths
     return not mixed and not unheard
 
@@ -56,7 +59,7 @@ def makes_sense(choice):
 def model_of(choice):
     """The model that a choice is for."""
     classes = None if choice["labels"] == "none" else 2
-    discriminator = judge(choice["layer"], choice["pack"], classes)
+    discriminator = judge([layer for layer in LAYERS if choice[layer]], choice["pack"], classes)
     return dcgan(discriminator=discriminator, pack=choice["pack"], classes=classes, **choice["average"])
 
 
@@ -96,7 +99,7 @@ def covering():
 def test_the_pairs_that_make_no_sense_are_refused():
     """Those alone: all others take their step below."""
     wrong = [choice for choice in every_pair() if not makes_sense(choice)]
-    assert len(wrong) == 4 + 3, "relativistic and three penalties with BatchNorm; three losses without labels"
+    assert len(wrong) == 5 + 3, "relativistic and four penalties with BatchNorm; three losses without labels"
     for choice in wrong:
         with pytest.raises(ValueError, match="BatchNormalization, which mixes|has no labels to smooth"):
             model_of(choice).compile(**rules_of(choice))
@@ -129,11 +132,11 @@ def test_every_allowed_pair_takes_a_finite_step(choice):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.soak)])
-@pytest.mark.parametrize("layer", CHOICES["layer"][2:])
+@pytest.mark.parametrize("layer", LAYERS[1:])
 def test_in_half_precision_every_layer_of_the_discriminator_moves(layer, policy):
     """All images alike, where a deviation in float16 would have no slope."""
     with networks.policy(policy):
-        model = dcgan(discriminator=judge(layer, 1))
+        model = dcgan(discriminator=judge([layer]))
     model.compile(*(keras.optimizers.SGD(0.1) for _ in range(2)), run_eagerly=True)
     before = [keras.ops.convert_to_numpy(v).copy() for v in model.discriminator.trainable_variables]
     model.fit(np.full((16, 16, 16, 1), 130, "uint8"), batch_size=8, epochs=3, verbose=0)
@@ -159,7 +162,7 @@ def test_instance_noise_has_the_deviation_of_its_step():
 
 def test_spectral_normalisation_follows_the_steps():
     """Trained, sigma is the largest singular value of the kernel as it now stands."""
-    model = dcgan(discriminator=judge("spectral_norm", 1))
+    model = dcgan(discriminator=judge(["spectral_norm"]))
     model.compile(*(keras.optimizers.SGD(0.05) for _ in range(2)))
     images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype("uint8")
     model.fit(images, batch_size=8, epochs=300, verbose=0)
@@ -179,7 +182,7 @@ def test_all_passes_of_a_step_see_the_same_spectrally_normalised_weights(monkeyp
         seen.append(float(found[0]))
         return found
 
-    model = dcgan(discriminator=judge("spectral_norm", 1))
+    model = dcgan(discriminator=judge(["spectral_norm"]))
     model.compile(*(keras.optimizers.SGD(0.5) for _ in range(2)), run_eagerly=True, **options)
     images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype("uint8")
     monkeypatch.setattr(SpectralNormalization, "singular", noted)
