@@ -113,7 +113,7 @@ class CollapseWatch(keras.callbacks.Callback):
         if looks:
             begun = time.monotonic()
             seen |= self.of_samples(self.model.generate(self.n, seed=self.seed))
-            self.latest = time.monotonic() - begun  # not the longest: the first time the network is compiled as well
+            self.latest = time.monotonic() - begun  # not the longest: the first time the network is compiled too
             self.spent += self.latest
         for what in [what for what in seen if what not in self.ill]:
             self.found.append((epoch + 1, what))

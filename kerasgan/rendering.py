@@ -77,15 +77,16 @@ def measured(records):
     head = ["metric", "this model", "real data", "verdict", alone, "by training seed"]
     kept = [i for i in range(len(head)) if i < 2 or any(row[i] for row in numbers)]
     lines += table([head[i] for i in kept], [[row[i] for i in kept] for row in numbers])
-    return [*lines, "", *[f"{line}\n" for r in records if (line := choice(r))], f"Protocol: {protocol(shared)}.", ""]
+    return [*lines, "", *choice(records), f"Protocol: {protocol(shared)}.", ""]
 
 
-def choice(record):
-    """Which of several trainings is shipped, where the distance says that it is the middle one; otherwise nothing."""
-    values = record.get("trainings", {}).values()
-    if record["metric"] != "frechet_distance" or not values or statistics.median_low(values) != record["value"]:
-        return ""
-    return f"Of {len(values)} trainings the one with the median {record['metric']} is shipped."
+def choice(records):
+    """Lines on which of several trainings is shipped, where the distance says that it is the middle one."""
+    for record in records:
+        values = record.get("trainings", {}).values()
+        if record["metric"] == "frechet_distance" and values and statistics.median(values) == record["value"]:
+            return [f"Of {len(values)} trainings the one with the median {record['metric']} is shipped.", ""]
+    return []
 
 
 def table(head, rows):
@@ -120,7 +121,7 @@ def verdict(record):
         )
         return f"{value - record['bicubic']:+.3g} against bicubic's {record['bicubic']:.4g}{theirs}"
     if record["metric"] == "copying":
-        return "0.5: as near to training images as test images are; 1: copies"
+        return "0.5: as near to training images as test images are; less: farther off; 1: copies"
     if "paper" not in record:
         return f"{value / real_data:.3g}x real data" if measures_ratio(record["metric"]) and real_data else ""
     slack = 2 * math.hypot(record.get("spread") or 0, record.get("paper_spread") or 0)

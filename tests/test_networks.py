@@ -22,6 +22,13 @@ def test_shapes_of_images():
     model = dcgan()
     assert networks.shape_drawn(model.generator, pack=3) == (16, 16, 3)
     assert networks.shape_judged(model.discriminator, 1) == (16, 16, 1) and networks.shape_judged(small(), 1) is None
+    any_size = keras.Sequential([keras.Input((None, None, 1)), layers.GlobalMaxPooling2D(), layers.Dense(1)])
+    assert networks.shape_judged(any_size, 1) is None and networks.shape_judged(keras.Sequential([]), 1) is None
+    assert dcgan(generator=model.generator, discriminator=any_size).image_shape == (16, 16, 1)
+    with pytest.raises(
+        ValueError, match=r"makes images \(16, 16, 1\), 2 packed together \(16, 16, 2\); the discriminator"
+    ):
+        dcgan(discriminator=any_size, pack=2)
     with pytest.raises(
         ValueError, match=r"makes images \(batch, height, width, channels\); saw one that makes \(None, 3\)"
     ):

@@ -145,7 +145,7 @@ def test_in_half_precision_every_layer_of_the_discriminator_moves(layer, policy)
 
 
 def test_instance_noise_has_the_deviation_of_its_step():
-    """By a D whose score is one pixel: normal, of 0.4 at first, half of it half way, and none in the end."""
+    """By a D whose score is one pixel: 0.4 at first, half of it half way, and where the schedule ends at 0 none."""
     model = dcgan(discriminator=keras.Sequential(
         [keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(1, use_bias=False)]
     ))  # fmt: skip

@@ -19,7 +19,9 @@ from kerasgan.models.transfer import (
     axes_of,
     levels_of,
     over_channels,
+    over_labels,
     over_picture,
+    pictures_along,
     report,
     resized,
     taken_over,
@@ -104,7 +106,9 @@ def test_packed_images_become_colour_each_for_itself(make):
     both = np.repeat(pair, 3, axis=3)
     np.testing.assert_allclose(scores(colour, both), scores(grey, pair), rtol=1e-4, atol=1e-5)
     alone = make()
-    assert NEW in hows(transfer(grey, alone), "discriminator"), "a pair is no image"
+    rows = [row for row in transfer(grey, alone) if row.network == "discriminator"]
+    new = [row.name for row in rows if row.how == NEW]  # those that see images; a pair is none
+    assert len(new) == (2 if make is beside else 1) and all(name.endswith("kernel") for name in new)
 
 
 def test_other_classes_start_as_their_mean():
@@ -193,7 +197,7 @@ def test_two_variants_are_refused():
 
 def test_over_channels_by_hand():
     def over(values, count, output, pack=1):
-        axes = [Axes(output, n, 0, (0, 0, 0), pack) for n in (len(values) // pack, count)]
+        axes = [Axes(output, n, 0, [], [], pack) for n in (len(values) // pack, count)]
         return over_channels(np.array(values, float)[:, None], *axes).ravel().tolist()
 
     assert over([6], 3, True) == [6, 6, 6] and over([6], 3, False) == [2, 2, 2]
@@ -205,7 +209,7 @@ def test_over_channels_by_hand():
 
 def test_over_picture_by_hand():
     """One row of two positions, stretched to four: what is read sums to the same."""
-    before, after = Axes(True, 1, 0, []), Axes(True, 1, 0, [])
+    before, after = Axes(True, 1, 0, [], []), Axes(True, 1, 0, [], [])
     pair, four = (1, 2, 1), (1, 4, 1)
     value = np.array([[0.0], [4.0]], "float32")
     np.testing.assert_allclose(over_picture(value, pair, four, before, after).ravel(), [0, 1, 3, 4])
@@ -215,22 +219,30 @@ def test_over_picture_by_hand():
 
 
 def test_along_and_resized_by_hand():
-    before, after = Axes(False, 1, 2, []), Axes(False, 3, 3, [])
+    before, after = Axes(False, 1, 2, [], []), Axes(False, 3, 3, [], [])
     value = np.array([[9.0], [1.0], [3.0]])  # a channel, and two labels
     assert along(value, 6, before, after).ravel().tolist() == [3, 3, 3, 2, 2, 2]
     assert along(value, 4, before, after).ravel().tolist() == [9, 2, 2, 2]
     assert along(value, 17, before, after) is None
-    alpha = Axes(False, 4, 0, [(2, 6, 4)]), Axes(False, 4, 0, [(3, 4, 4)])
+    alpha = Axes(False, 4, 3, [], [(2, 6, 4)]), Axes(False, 4, 3, [], [(3, 4, 4)])
     np.testing.assert_array_equal(resized(np.eye(4), (4, 4), *alpha), np.eye(4))  # four channels stay those four
-    assert not np.array_equal(turned := resized(np.eye(48), (48, 48), *alpha), np.eye(48)) and turned.shape == (48, 48)
+    for labels in (0, 3):  # of one area, and turned all the same; units of that number are units
+        square = np.eye(48 + labels, 48)
+        turned = resized(square, square.shape, *alpha)
+        assert turned.shape == square.shape and not np.array_equal(turned[:48], square[:48])
+        np.testing.assert_array_equal(turned[48:], square[48:])
+    np.testing.assert_array_equal(resized(np.arange(48), (48,), *alpha), np.arange(48))
+    assert pictures_along(0, 2, *alpha) == [((2, 6, 4), (3, 4, 4))] and pictures_along(1, 2, *alpha) == []
+    assert pictures_along(0, 4, *alpha) == []
+    assert over_labels(value, 2, 2).ravel().tolist() == [1, 3] and over_labels(value, 0, 1).tolist() == [[0]]
     assert resized(value, (6, 1), before, after).shape == (6, 1)
     assert resized(value, (6,), before, after) is None and resized(value, (3, 7), before, after) is None
 
 
 def test_axes_of():
     model = kerasgan.GAN((6, 5, 3), latent_size=2, units=(4,), discriminator_units=(4,), pack=2)
-    assert axes_of(model.generator, model, "generator") == (True, 3, 0, [(6, 5, 3)], 1)
-    assert axes_of(model.discriminator, model, "discriminator") == (False, 3, 0, [(6, 5, 6)], 2)
+    assert axes_of(model.generator, model, "generator") == (True, 3, 0, [(6, 5, 3)], [], 1)
+    assert axes_of(model.discriminator, model, "discriminator") == (False, 3, 0, [], [(6, 5, 6)], 2)
 
 
 def test_taken_over_of_nothing_is_new():

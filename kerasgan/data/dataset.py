@@ -163,7 +163,7 @@ def dataset_of(x, y=None, *, batch_size=None, seed=0, shuffle=True, value_range=
         (what to train on, how many images a batch has; None where there is no batch to look at).
 
     Raises:
-        ValueError: images that break the contract, or an option for arrays with what is none.
+        ValueError: images that break the contract, another number of labels, or an option for arrays with what is none.
     """
     if x is None:
         raise ValueError("There are no images: pass an array, a kerasgan.data Dataset, or another stream of batches.")
@@ -191,7 +191,7 @@ def dataset_of(x, y=None, *, batch_size=None, seed=0, shuffle=True, value_range=
     first, labels = first_of(batch), keras.utils.unpack_x_y_sample_weight(batch)[1]
     pictures.check(first, image_shape)
     labels = None if labels is None else keras.ops.convert_to_numpy(labels)
-    if labels is not None and labels.shape[:1] != (len(first),):
+    if labels is not None and labels.ndim == 1 and len(labels) != len(first):
         raise ValueError(f"A batch has one label for each image; saw {len(first)} images and labels {labels.shape}.")
     check_labels(labels)
     return x, len(first)

@@ -139,7 +139,8 @@ class GAN(Generative):
         """The paper's model, compiled with the authors' gradient descent: 0.1, divided by 1.000004 after each step.
 
         D's is half of it, for their D descends the mean of two losses whose sum is ours. Their momentum rises from 0.5
-        to 0.7 within 250 epochs, and here stays at 0.5; their last biases of G start at the pixels' means, here at 0.
+        to 0.7 within 250 epochs, and here stays at 0.5; their last biases of G start at the mean pixels' logits, here
+        at 0.
 
         Args:
             image_shape: (height, width, channels), (28, 28, 1) by default. options: the constructor's.

@@ -64,10 +64,13 @@ def initializer(name, own):
 
 
 def shape_judged(discriminator, pack):
-    """The shape of the images that a built discriminator takes; None of what is not built yet."""
-    if not isinstance(discriminator, keras.Model) or len(discriminator.inputs[0].shape) != 4:
+    """The shape of the images that a built discriminator takes; None of what is not built yet, or takes others."""
+    if not isinstance(discriminator, keras.Model) or not discriminator.built:
         return None
-    height, width, channels = discriminator.inputs[0].shape[1:]
+    taken = tuple(discriminator.inputs[0].shape[1:])
+    if len(taken) != 3 or None in taken:
+        return None
+    height, width, channels = taken
     return height, width, channels // pack
 
 

@@ -32,9 +32,9 @@ class Tensor(NamedTuple):
 def transfer(old, new):
     """Give the networks of `new` what those of `old` have learnt, as far as it fits; its average starts from it too.
 
-    Kept: a tensor of the same shape. Resized: over the image's channels (grey to colour: each the same; colour to grey:
-    their mean), over a picture's sides (bilinear), where a dense layer has an input or output for each position, and
-    over classes, if their number differs: each starts as the mean of those that were. All else is new.
+    Kept: a tensor of the same shape and picture. Resized: over the image's channels (grey to colour: each the same;
+    colour to grey: their mean), over a picture's sides (bilinear), where a dense layer has an input or output for each
+    position, and over classes, if their number differs: each starts as the mean of those that were. All else is new.
 
     A chain's levels take over from those of their own height; how much their residuals vary is left to the new data.
 
@@ -76,14 +76,16 @@ class Axes(NamedTuple):
     """What the axes of a player's weights stand for.
 
     Channels and positions are outputs of a generator and inputs of a discriminator: `output`. channels: of an image.
-    labels: length of the label vector, behind other inputs. pictures: [(height, width, channels)] that it folds or
-    flattens. pack: images that are judged together.
+    labels: length of the label vector, behind other inputs. folded, flattened: [(height, width, channels)] that
+    Reshape layers make of the units before them, and that Flatten layers give to those after. pack: images that are
+    judged together.
     """
 
     output: bool
     channels: int
     labels: int
-    pictures: list
+    folded: list
+    flattened: list
     pack: int = 1
 
 
@@ -97,10 +99,10 @@ def levels_of(network, model, part):
 def axes_of(network, model, part):
     """The Axes of a player."""
     pack = 1 if part == "generator" else model.pack
-    folding = [layer for layer in network.layers if isinstance(layer, layers.Reshape | layers.Flatten)]
-    shapes = [(x.output if isinstance(x, layers.Reshape) else x.input).shape[1:] for x in folding]
-    pictures = [tuple(shape) for shape in shapes if len(shape) == 3]
-    return Axes(part == "generator", model.image_shape[2], (model.classes or 0) * pack, pictures, pack)
+    folds, flattens = ([x for x in network.layers if isinstance(x, kind)] for kind in (layers.Reshape, layers.Flatten))
+    shapes = [x.output.shape[1:] for x in folds], [x.input.shape[1:] for x in flattens]
+    pictures = ([tuple(shape) for shape in each if len(shape) == 3] for each in shapes)
+    return Axes(part == "generator", model.image_shape[2], (model.classes or 0) * pack, *pictures, pack)
 
 
 def aligned(network, other, part):
@@ -136,37 +138,57 @@ def resized(value, shape, before, after):
     """The value in another shape, if each axis that differs stands for what can be resized; None otherwise."""
     if value.ndim != len(shape):
         return None
-    same = before.pictures == after.pictures  # of 15x18 and 30x9 pictures the lengths are
-    for axis in [i for i in range(value.ndim) if not same or value.shape[i] != shape[i]]:
-        value = along(np.moveaxis(value, axis, 0), shape[axis], before, after)
-        if value is None:
-            return None
-        value = np.moveaxis(value, 0, axis)
+    if before.pack != after.pack:
+        return value if value.shape == shape else None
+    for axis in range(value.ndim):
+        pictures = pictures_along(axis, value.ndim, before, after)
+        if pictures or value.shape[axis] != shape[axis]:
+            value = along(np.moveaxis(value, axis, 0), shape[axis], before, after, pictures)
+            if value is None:
+                return None
+            value = np.moveaxis(value, 0, axis)
     return value
 
 
-def along(value, length, before, after):
+def pictures_along(axis, ndim, before, after):
+    """[(old, new)] of the pictures that an axis of a dense layer may stand for, and that differ.
+
+    They may have the same area: 15x18 pixels are no 30x9.
+    """
+    if ndim > 3:  # a convolution's
+        return []
+    names = (["folded"] if axis == ndim - 1 else []) + (["flattened"] if axis == 0 and ndim > 1 else [])
+    pairs = [pair for name in names for pair in zip(getattr(before, name), getattr(after, name), strict=False)]
+    return [(old, new) for old, new in pairs if old != new]
+
+
+def along(value, length, before, after, pictures=()):
     """The value with another length of its first axis: of channels, of positions or of neither, labels behind or not.
 
     Labels are kept if there are as many. Otherwise each starts as the mean of those that were, as no class in
     particular; at 0 if there were none.
     """
-    if before.pack != after.pack:
-        return None
     for had, has in ((0, 0), (before.labels, after.labels)):
-        body, labels, wanted = value[: len(value) - had], value[len(value) - had :], length - has
-        if had != has:
-            middle = labels.mean(axis=0, keepdims=True) if had else np.zeros_like(value[:1])
-            labels = np.repeat(middle, has, axis=0)
-        for old, new in zip(before.pictures, after.pictures, strict=False):  # of two depths only some have a partner
-            if old != new and (len(body), wanted) == (math.prod(old), math.prod(new)):
-                found = over_picture(body, old, new, before, after)
-                return None if found is None else np.concatenate([found, labels])
+        for old, new in pictures:
+            if (len(value) - had, length - has) == (math.prod(old), math.prod(new)):
+                found = over_picture(value[: len(value) - had], old, new, before, after)
+                return None if found is None else np.concatenate([found, over_labels(value, had, has)])
+    for had, has in ((0, 0), (before.labels, after.labels)):
+        body, wanted = value[: len(value) - had], length - has
         if len(body) == wanted:
-            return np.concatenate([body, labels])
+            return np.concatenate([body, over_labels(value, had, has)])
         if (len(body), wanted) == (before.pack * before.channels, after.pack * after.channels):
-            return np.concatenate([over_channels(body, before, after), labels])
+            return np.concatenate([over_channels(body, before, after), over_labels(value, had, has)])
     return None
+
+
+def over_labels(value, had, has):
+    """The last `had` rows, of labels, if they are `has`; otherwise so many of their mean, or of 0."""
+    labels = value[len(value) - had :]
+    if had == has:
+        return labels
+    middle = labels.mean(axis=0, keepdims=True) if had else np.zeros_like(value[:1])
+    return np.repeat(middle, has, axis=0)
 
 
 def over_channels(value, before, after):
