@@ -190,15 +190,9 @@ class DCGAN(Generative):
 
         def new_discriminator():  # of what the generator makes: it is built first
             count = networks.classes_of(self.generator)
-            own = (
-                sizes["discriminator_width"],
-                kernel_size,
-                judges,
-                discriminator_norm,
-                units,
-                discriminator_perceptron,
-            )
-            return build_discriminator(networks.shape_drawn(self.generator, pack), *own, count and pack * count)
+            convolving = (sizes["discriminator_width"], kernel_size, judges, discriminator_norm)
+            own = (*convolving, units, discriminator_perceptron, count and pack * count)
+            return build_discriminator(networks.shape_drawn(self.generator, pack), *own)
 
         super().__init__(generator or new_generator, discriminator or new_discriminator, pack=pack, **kwargs)
         self.own = networks.passed(generator=generator, discriminator=discriminator)
