@@ -157,8 +157,10 @@ def pictures_along(axis, ndim, before, after):
     """
     if ndim > 3:  # a convolution's
         return []
-    names = (["folded"] if axis == ndim - 1 else []) + (["flattened"] if axis == 0 and ndim > 1 else [])
-    pairs = [pair for name in names for pair in zip(getattr(before, name), getattr(after, name), strict=False)]
+    if axis == ndim - 1:
+        pairs = zip(before.folded, after.folded, strict=False)
+    else:
+        pairs = zip(before.flattened, after.flattened, strict=False) if axis == 0 else ()
     return [(old, new) for old, new in pairs if old != new]
 
 
