@@ -173,6 +173,8 @@ def test_labels_that_are_not_the_classes(golden):
         FloatingPointError, match=f"became nan at .* look for labels that are not in 0 to {beyond.max() - 1}"
     ):
         model.fit(later, verbose=0)
+    model.compile(metrics=[Brightness("fake")])
+    assert np.isnan(model.evaluate(later, verbose=0))
     for given, complaint in {
         (): "a list of at least one",
         (0, 1): "a list of n = 3",

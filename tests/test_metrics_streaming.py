@@ -132,6 +132,17 @@ def test_streaming_refuses_what_it_cannot_measure(extractor):
         metric.result()
 
 
+def test_streaming_takes_no_number_of_an_image_that_is_none():
+    """ReLU and max pooling make numbers of NaN."""
+    flat = [layers.MaxPooling2D(6), layers.Flatten(), layers.ReLU()]
+    coverage = Coverage(keras.Sequential([keras.Input((12, 12, 1)), *flat]))
+    broken = digits(1, dtype="float")
+    broken[7, 3, 3] = np.nan
+    coverage.update_state(digits(2), broken)
+    with pytest.raises(ValueError, match="1 of 64 fake samples hold NaN"):
+        coverage.result()
+
+
 # --- of clouds --------------------------------------------------------------------------------------------------------
 
 OF_CLOUDS = {

@@ -55,7 +55,10 @@ class Streaming(keras.metrics.Metric):
         """Add a batch of real and one of fake images: uint8, or floats in [-1, 1]; the two may differ in number."""
         for side, images in ((self.real, real), (self.fake, fake)):
             check_shape(self.extractor, images.shape)
-            self.add(side, ops.stop_gradient(replicas.applied(self.extractor, to_float(images))))
+            images = to_float(images)
+            features = ops.stop_gradient(replicas.applied(self.extractor, images))
+            broken = ops.any(ops.isnan(ops.reshape(images, (ops.shape(images)[0], -1))), axis=1, keepdims=True)
+            self.add(side, ops.where(broken, float("nan"), features))  # ReLU and pooling may make numbers of NaN
 
     def result(self):
         """The number, a float; NaN before the first images, as there is nothing to compare."""
